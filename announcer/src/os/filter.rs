@@ -1,0 +1,218 @@
+use ipnet::IpNet;
+use socket2::SockFilter;
+
+/// Which neighbour protocol a [`PacketSocket`](super::PacketSocket) speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FrameKind {
+    /// ARP requests and replies for IPv4 over Ethernet (ethertype 0x0806).
+    Arp,
+    /// IPv6 neighbour solicitations and advertisements (ethertype 0x86dd, ICMPv6 135 and 136).
+    Nd,
+}
+
+impl FrameKind {
+    /// The ethertype in host order.
+    #[must_use]
+    pub const fn ethertype(self) -> u16 {
+        match self {
+            Self::Arp => 0x0806,
+            Self::Nd => 0x86dd,
+        }
+    }
+}
+
+/// The most instructions that we give to the kernel. It takes 4,096, but their memory counts against
+/// `net.core.optmem_max`, which was 20 KiB for long.
+const MAX_INSTRUCTIONS: usize = 1_024;
+
+/// The filter of a socket: classic BPF over the frame from its Ethernet header on. A load past the
+/// end of the frame drops it, so short frames need no check of their own.
+///
+/// With `targets`, only frames that concern one of these prefixes pass: as target, as sender or, for
+/// ND, as destination. More prefixes than a program can hold pass everything: the filter saves
+/// wake-ups, the validator behind it decides.
+pub(super) fn program(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<SockFilter> {
+    let instructions = instructions(kind, targets);
+    instructions
+        .iter()
+        .map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k))
+        .collect()
+}
+
+fn instructions(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<Instruction> {
+    let mut program = Program::default();
+    match kind {
+        FrameKind::Arp => program.arp(),
+        FrameKind::Nd => program.nd(),
+    }
+    let Some(targets) = targets else {
+        program.accept();
+        return program.0;
+    };
+    let common = program.0.len();
+    for prefix in targets {
+        match (kind, prefix) {
+            (FrameKind::Arp, IpNet::V4(net)) => {
+                let (address, mask) = (net.network().to_bits(), net.netmask().to_bits());
+                for offset in [ARP_TARGET, ARP_SENDER] {
+                    program.accept_prefix(offset, &[(address, mask)]);
+                }
+            }
+            (FrameKind::Nd, IpNet::V6(net)) => {
+                let words = words(net.network().to_bits()).into_iter();
+                let masked: Vec<_> = words.zip(self::words(net.netmask().to_bits())).collect();
+                for offset in [ND_TARGET, IPV6_DESTINATION, IPV6_SOURCE] {
+                    program.accept_prefix(offset, &masked);
+                }
+            }
+            _ => {}
+        }
+    }
+    program.drop();
+    if program.0.len() > MAX_INSTRUCTIONS {
+        program.0.truncate(common);
+        program.accept();
+    }
+    program.0
+}
+
+// Offsets from the start of the Ethernet header.
+const ETHERTYPE: u32 = 12;
+const ARP_PROTOCOL: u32 = 16;
+const ARP_LENGTHS: u32 = 18;
+const ARP_OPERATION: u32 = 20;
+const ARP_SENDER: u32 = 28;
+const ARP_TARGET: u32 = 38;
+const IPV6_NEXT_HEADER: u32 = 20;
+const IPV6_HOP_LIMIT: u32 = 21;
+const IPV6_SOURCE: u32 = 22;
+const IPV6_DESTINATION: u32 = 38;
+const ICMPV6_TYPE: u32 = 54;
+const ND_TARGET: u32 = 62;
+
+const LOAD_WORD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const LOAD_HALF: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+const LOAD_BYTE: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
+const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+
+// What the kernel knows beside the frame; the tag of a frame is stripped before we see it.
+const VLAN_TAG: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG) as u32;
+const VLAN_TAG_PRESENT: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT) as u32;
+
+/// One instruction: jumps are relative to the next one.
+#[derive(Debug, Clone, Copy)]
+struct Instruction {
+    code: u16,
+    jt: u8,
+    jf: u8,
+    k: u32,
+}
+
+#[derive(Default)]
+struct Program(Vec<Instruction>);
+
+impl Program {
+    /// RFC 826 over Ethernet for IPv4; the hardware type is left to the validator. Replies pass too:
+    /// they are acknowledgements and conflicts.
+    fn arp(&mut self) {
+        self.require(LOAD_HALF, ETHERTYPE, &[FrameKind::Arp.ethertype().into()]);
+        self.require(LOAD_HALF, ARP_LENGTHS, &[0x0604]);
+        self.require(LOAD_HALF, ARP_PROTOCOL, &[0x0800]);
+        self.require(LOAD_HALF, ARP_OPERATION, &[1, 2]);
+        self.load(LOAD_WORD, ARP_TARGET);
+        self.refuse_vlans();
+    }
+
+    /// RFC 4861 7.1: hop limit 255. ND behind extension headers is ignored.
+    fn nd(&mut self) {
+        self.require(LOAD_HALF, ETHERTYPE, &[FrameKind::Nd.ethertype().into()]);
+        self.require(LOAD_BYTE, IPV6_NEXT_HEADER, &[58]);
+        self.require(LOAD_BYTE, ICMPV6_TYPE, &[135, 136]);
+        self.require(LOAD_BYTE, IPV6_HOP_LIMIT, &[255]);
+        self.load(LOAD_WORD, ND_TARGET + 12);
+        self.refuse_vlans();
+    }
+
+    /// Drops frames of a VLAN that has no link of its own here: an answer would leave untagged, into
+    /// another VLAN. VID 0 is a mere priority tag.
+    fn refuse_vlans(&mut self) {
+        self.load(LOAD_WORD, VLAN_TAG_PRESENT);
+        self.jump_equal(0, 4, 0);
+        self.load(LOAD_WORD, VLAN_TAG);
+        self.push(AND, 0x0fff);
+        self.jump_equal(0, 1, 0);
+        self.drop();
+    }
+
+    /// Drops the frame unless the loaded value is one of `values` (at most 200).
+    fn require(&mut self, load: u16, offset: u32, values: &[u32]) {
+        self.load(load, offset);
+        for (value, to_go) in values.iter().zip((1..=values.len()).rev()) {
+            self.jump_equal(*value, to_go as u8, 0);
+        }
+        self.drop();
+    }
+
+    /// Accepts the frame if the address at `offset`, masked, is the given one.
+    fn accept_prefix(&mut self, offset: u32, words: &[(u32, u32)]) {
+        // A word whose mask is zero says nothing. (word's offset, value, mask)
+        let checks: Vec<_> = (offset..)
+            .step_by(4)
+            .zip(words)
+            .filter(|(_, (_, mask))| *mask != 0)
+            .map(|(offset, (value, mask))| (offset, *value, *mask))
+            .collect();
+        let cost = |mask: u32| if mask == u32::MAX { 2 } else { 3 };
+        let mut to_go: usize = checks.iter().map(|(_, _, mask)| cost(*mask)).sum();
+        for (offset, value, mask) in checks {
+            self.load(LOAD_WORD, offset);
+            if mask != u32::MAX {
+                self.push(AND, mask);
+            }
+            to_go -= cost(mask);
+            // On a mismatch: over what is left of this block and its accept. At most 12 + 1.
+            self.jump_equal(value, 0, to_go as u8 + 1);
+        }
+        self.accept();
+    }
+
+    fn load(&mut self, code: u16, offset: u32) {
+        self.push(code, offset);
+    }
+
+    fn jump_equal(&mut self, k: u32, jt: u8, jf: u8) {
+        self.0.push(Instruction {
+            code: JUMP_EQUAL,
+            jt,
+            jf,
+            k,
+        });
+    }
+
+    fn accept(&mut self) {
+        self.push(RETURN, u32::MAX);
+    }
+
+    fn drop(&mut self) {
+        self.push(RETURN, 0);
+    }
+
+    fn push(&mut self, code: u16, k: u32) {
+        self.0.push(Instruction {
+            code,
+            jt: 0,
+            jf: 0,
+            k,
+        });
+    }
+}
+
+/// The four 32-bit words of an IPv6 address, first one first.
+fn words(bits: u128) -> [u32; 4] {
+    [96, 64, 32, 0].map(|shift| (bits >> shift) as u32)
+}
+
+#[cfg(test)]
+mod tests;

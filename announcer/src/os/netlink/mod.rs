@@ -1,0 +1,15 @@
+//! Links and addresses of the calling thread's network namespace, over netlink.
+
+mod address;
+mod error;
+mod link;
+pub(super) mod message;
+pub(super) mod socket;
+mod watch;
+
+pub use address::LinkAddress;
+pub use error::NetlinkError;
+pub use link::{Link, Snapshot};
+pub use watch::LinkWatch;
+
+pub(super) use socket::NetlinkSocket;

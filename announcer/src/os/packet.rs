@@ -1,0 +1,185 @@
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use ipnet::IpNet;
+use rustix::{io::Errno, net::SendFlags};
+use socket2::{Domain, Socket, Type};
+
+use super::{
+    filter::{self, FrameKind},
+    sys,
+};
+
+/// Raw Ethernet frames of one link and one neighbour protocol (`AF_PACKET`).
+///
+/// The kernel filters before it wakes anybody: only well-formed questions and answers of the protocol
+/// come through, none of another VLAN, and none of our own. The socket sees frames even where the
+/// [`Guard`](super::Guard) keeps the kernel's own ARP from seeing them. It survives the link going
+/// down and up again, not its removal. Needs `CAP_NET_RAW`.
+#[derive(Debug)]
+pub struct PacketSocket {
+    socket: Socket,
+    kind: FrameKind,
+}
+
+/// One received frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Received {
+    /// Bytes written to the buffer, from the destination MAC on.
+    pub len: usize,
+    /// The tag (TCI: priority and VID) that the kernel or the card stripped off the frame. The filter
+    /// lets only VID 0 pass.
+    pub vlan: Option<u16>,
+    /// To whom the frame was addressed.
+    pub packet_type: PacketType,
+}
+
+/// To whom the kernel found a frame addressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PacketType {
+    /// To the link's own MAC.
+    Host,
+    /// To all.
+    Broadcast,
+    /// To a group.
+    Multicast,
+    /// To another host: the link is promiscuous, or the frame is of a VLAN unknown here.
+    OtherHost,
+    /// Something newer than this list.
+    Other(u8),
+}
+
+/// What became of a frame to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a frame may not have been sent"]
+pub enum Sent {
+    /// It is in the link's queue.
+    Queued,
+    /// The queue is full: back-pressure, not an error. The frame is gone; build it anew later.
+    Full,
+}
+
+/// What the kernel counted since the last reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// Frames that passed the filter and were queued.
+    pub packets: u32,
+    /// Frames that passed the filter and found the receive queue full.
+    pub drops: u32,
+}
+
+/// Bytes that may wait unread. Small, so that a queue is never old.
+const RECEIVE_BUFFER: usize = 256 * 1024;
+
+impl PacketSocket {
+    /// Opens the socket on the link with this index, filtered from the first frame on.
+    ///
+    /// # Errors
+    /// The kernel's: `EPERM` without `CAP_NET_RAW`, `ENODEV` when there is no such link, `ENETDOWN`
+    /// when it is down.
+    pub fn open(link: u32, kind: FrameKind) -> io::Result<Self> {
+        // Protocol 0 receives nothing, so that no unfiltered frame is queued before `bind`.
+        let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
+        socket.attach_filter(&filter::program(kind, None))?;
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        sys::set_packet_option(socket.as_fd(), libc::PACKET_IGNORE_OUTGOING, 1)?;
+        sys::set_packet_option(socket.as_fd(), libc::PACKET_AUXDATA, 1)?;
+        sys::bind_packet(socket.as_fd(), link, kind.ethertype())?;
+        Ok(Self { socket, kind })
+    }
+
+    /// Lets the kernel drop frames that concern none of these prefixes, as target, sender or, in
+    /// IPv6, destination; `None` lets them all pass again, as after [`open`](Self::open). Prefixes of
+    /// the other family do not matter. The new filter replaces the old one in one step.
+    ///
+    /// It only saves wake-ups: with more prefixes than a filter can hold (about 120 of IPv4, 25 of
+    /// IPv6) all frames pass, so what comes through is still to be checked.
+    ///
+    /// # Errors
+    /// The kernel's: out of memory for filters (`net.core.optmem_max`). The old filter stays.
+    pub fn set_targets(&self, targets: Option<&[IpNet]>) -> io::Result<()> {
+        self.socket
+            .attach_filter(&filter::program(self.kind, targets))
+    }
+
+    /// Takes the next frame, or `None` when there is none; never waits. A buffer of 128 bytes holds
+    /// all that matters of an ARP frame, 1514 any ND frame; the rest is cut off.
+    ///
+    /// Take at most 32 in a row before the deadline of claims is looked at again.
+    ///
+    /// # Errors
+    /// `ENETDOWN` once when the link has gone down or away; reading may go on. Others are the
+    /// kernel's.
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+        match sys::receive_packet(self.socket.as_fd(), buffer) {
+            Ok(meta) => Ok(Some(Received {
+                len: meta.len,
+                vlan: meta.vlan_tci,
+                packet_type: meta.packet_type.into(),
+            })),
+            Err(error) if is_transient(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends a whole frame, destination MAC first, as it is; never waits. It does not pass through
+    /// the kernel's ARP hooks.
+    ///
+    /// # Errors
+    /// `ENETDOWN` while the link is down, `ENXIO` when it is gone, `EMSGSIZE` for a frame that is too
+    /// long. Others are the kernel's.
+    pub fn send(&self, frame: &[u8]) -> io::Result<Sent> {
+        loop {
+            return match rustix::net::send(&self.socket, frame, SendFlags::DONTWAIT) {
+                Ok(_) => Ok(Sent::Queued),
+                Err(Errno::AGAIN | Errno::NOBUFS) => Ok(Sent::Full),
+                Err(Errno::INTR) => continue,
+                Err(errno) => Err(errno.into()),
+            };
+        }
+    }
+
+    /// Frames received and dropped since the last call, which resets both.
+    ///
+    /// # Errors
+    /// The kernel's; none is expected.
+    pub fn statistics(&self) -> io::Result<Statistics> {
+        let (packets, drops) = sys::packet_statistics(self.socket.as_fd())?;
+        Ok(Statistics { packets, drops })
+    }
+
+    /// The protocol it was opened for.
+    #[must_use]
+    pub const fn kind(&self) -> FrameKind {
+        self.kind
+    }
+}
+
+impl AsFd for PacketSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl From<u8> for PacketType {
+    fn from(value: u8) -> Self {
+        match value {
+            libc::PACKET_HOST => Self::Host,
+            libc::PACKET_BROADCAST => Self::Broadcast,
+            libc::PACKET_MULTICAST => Self::Multicast,
+            libc::PACKET_OTHERHOST => Self::OtherHost,
+            other => Self::Other(other),
+        }
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
