@@ -1,0 +1,90 @@
+use core::fmt;
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It asks for an address that we hold: an answer is queued.
+    Answered,
+    /// It is well formed and nothing to us: it asks for an address that we do not hold, or answers
+    /// somebody.
+    NotForUs,
+    /// It shows another host that uses an address of ours. It is not answered.
+    Conflict,
+    /// It is refused, and counted by reason.
+    Refused(Refusal),
+}
+
+/// Why a frame is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It ends before what its headers promise.
+    Truncated,
+    /// Its ethertype is not ARP.
+    NotArp,
+    /// Its hardware or protocol is not Ethernet or IPv4, or their lengths are not 6 and 4.
+    NotIpv4OverEthernet,
+    /// The operation is neither request nor reply.
+    UnknownOperation,
+    /// It came in by a link that is not ours.
+    UnknownLink,
+    /// It carries a VLAN tag: it belongs to another link than the one it came in by.
+    VlanTagged,
+    /// It is addressed to another host, or to a group.
+    NotAddressedToUs,
+    /// It came from our own address: an echo, or a forgery.
+    FromUs,
+    /// The frame or the sender names a hardware address that is zero or a group: an answer would
+    /// go to many.
+    SenderMac,
+    /// The sender's protocol address is multicast, broadcast or loopback.
+    SenderAddress,
+    /// The claim's lease has expired: this node slept, or hangs.
+    LeaseExpired,
+    /// More questions are waiting to be answered than the queue holds.
+    QueueFull,
+}
+
+impl Refusal {
+    /// All reasons, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::Truncated,
+        Self::NotArp,
+        Self::NotIpv4OverEthernet,
+        Self::UnknownOperation,
+        Self::UnknownLink,
+        Self::VlanTagged,
+        Self::NotAddressedToUs,
+        Self::FromUs,
+        Self::SenderMac,
+        Self::SenderAddress,
+        Self::LeaseExpired,
+        Self::QueueFull,
+    ];
+
+    /// A short name that never changes, for metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::NotArp => "not_arp",
+            Self::NotIpv4OverEthernet => "not_ipv4_over_ethernet",
+            Self::UnknownOperation => "unknown_operation",
+            Self::UnknownLink => "unknown_link",
+            Self::VlanTagged => "vlan_tagged",
+            Self::NotAddressedToUs => "not_addressed_to_us",
+            Self::FromUs => "from_us",
+            Self::SenderMac => "sender_mac",
+            Self::SenderAddress => "sender_address",
+            Self::LeaseExpired => "lease_expired",
+            Self::QueueFull => "queue_full",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
