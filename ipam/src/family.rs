@@ -64,3 +64,13 @@ impl Families {
         }
     }
 }
+
+impl fmt::Display for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Single(family) => write!(f, "one {family} address"),
+            Self::PreferDual { primary } => write!(f, "{primary}, and {} too", primary.other()),
+            Self::RequireDual => f.write_str("an IPv4 and an IPv6 address"),
+        }
+    }
+}

@@ -1,4 +1,17 @@
-//! Which address? Pools, requests and (soon) the allocator.
+//! Which address? Pools of addresses, and who holds which.
+//!
+//! Build each [`Pool`] with [`Pool::builder`], put them together in [`Pools`], and let an [`Allocator`] answer each
+//! [`Request`] of an [`Owner`] with an [`Assignment`] or a typed refusal:
+//!
+//! - [`Allocator::restore`] first, for all that is known to be held: `restore(&Request, &[IpAddr]) -> Restored`;
+//! - [`Allocator::allocate`] and [`Allocator::assign`]: `Result<Assignment, AllocateError>`, idempotent;
+//! - [`Allocator::release`]: `Option<Assignment>`;
+//! - [`Allocator::reconfigure`] with other pools: `Vec<Change>`;
+//! - [`Allocator::assignment`], [`Allocator::assignments`], [`Allocator::usage`], [`Allocator::explain`],
+//!   [`Allocator::what_if`], [`Allocator::snapshot`] and [`Allocator::from_snapshot`].
+//!
+//! Plain data: no time, no I/O. The result is a function of the pools, of what is assigned and of what is kept, never of the
+//! order in which a map is walked.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -10,12 +23,39 @@
 
 extern crate alloc;
 
+mod address;
+mod allocator;
+mod assignment;
+#[cfg(feature = "serde")]
+mod decimal;
+mod error;
+mod explanation;
 mod family;
 mod owner;
+mod policy;
+mod pool;
+mod pools;
+mod range;
+mod refusal;
 mod request;
+mod segment;
 mod selector;
+mod snapshot;
 
+pub use allocator::Allocator;
+pub use assignment::{
+    Assignment, Change, Difference, Lost, LostReason, PoolUsage, Restored, Usage,
+};
+pub use error::{AllocateError, PoolError, PoolsError, SnapshotError};
+pub use explanation::{Explanation, PoolExplanation, PoolVerdict};
 pub use family::{Families, Family};
 pub use owner::{Owner, OwnerParseError};
+pub use policy::{CrossNamespace, Others, Priority, Reuse, Selection};
+pub use pool::{Pool, PoolBuilder};
+pub use pools::Pools;
+pub use range::{AddressRange, RangeParseError};
+pub use refusal::{PoolRefusal, SharingRefusal};
 pub use request::{Port, Protocol, Request};
+pub use segment::UnusableReason;
 pub use selector::{LabelSelector, Labels, Requirement};
+pub use snapshot::Snapshot;

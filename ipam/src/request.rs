@@ -14,7 +14,7 @@ pub struct Request {
     pub namespace_labels: Labels,
     /// Which families are wanted.
     pub families: Families,
-    /// Exactly these addresses, all from one pool; empty for any.
+    /// Exactly these addresses; empty for any.
     pub addresses: Vec<IpAddr>,
     /// From this pool alone, also if it does not assign by itself.
     pub pool: Option<String>,
@@ -22,8 +22,14 @@ pub struct Request {
     pub ports: BTreeSet<Port>,
     /// Consent to share: owners with equal keys may hold one address.
     pub sharing_key: Option<String>,
+    /// Namespaces whose owners may hold an address together with this one; looked at only in pools that ask for consent.
+    pub sharing_namespaces: BTreeSet<String>,
     /// What stands behind the address; sharers must have equal ones. Empty where any node serves.
     pub backend_key: String,
+    /// How many addresses of each family; 1 as a rule, and 0 counts as 1.
+    pub per_family: u16,
+    /// The two families may come from two pools, also if the pools do not say so.
+    pub two_pools: bool,
 }
 
 impl Request {
@@ -39,7 +45,10 @@ impl Request {
             pool: None,
             ports: BTreeSet::new(),
             sharing_key: None,
+            sharing_namespaces: BTreeSet::new(),
             backend_key: String::new(),
+            per_family: 1,
+            two_pools: false,
         }
     }
 }
