@@ -1,0 +1,124 @@
+//! Switches.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rtnetlink::LinkBridge;
+
+use crate::{
+    error::{LabError, Result},
+    lab::{check_ifname, lock},
+    namespace::Namespace,
+    netlink,
+    port::PortRecord,
+    sysctl,
+};
+
+/// How a bridge treats what it learns and what it multicasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BridgeOptions {
+    /// How long it remembers behind which port a MAC lives. Whole hundredths of a second. 300 s.
+    pub ageing: Duration,
+    /// Whether it sends multicast only to ports that asked for it. On, as in the kernel; without a
+    /// querier on the network groups are then flooded all the same.
+    pub multicast_snooping: bool,
+    /// Whether it asks for group members itself, as a router does. Off.
+    pub multicast_querier: bool,
+}
+
+impl Default for BridgeOptions {
+    fn default() -> Self {
+        Self {
+            ageing: Duration::from_secs(300),
+            multicast_snooping: true,
+            multicast_querier: false,
+        }
+    }
+}
+
+impl BridgeOptions {
+    /// Sets how long a MAC is remembered.
+    #[must_use]
+    pub fn ageing(self, ageing: Duration) -> Self {
+        Self { ageing, ..self }
+    }
+
+    /// Sends multicast only where it was asked for, or everywhere.
+    #[must_use]
+    pub fn multicast_snooping(self, multicast_snooping: bool) -> Self {
+        Self {
+            multicast_snooping,
+            ..self
+        }
+    }
+
+    /// Asks for group members, or leaves that to a router.
+    #[must_use]
+    pub fn multicast_querier(self, multicast_querier: bool) -> Self {
+        Self {
+            multicast_querier,
+            ..self
+        }
+    }
+}
+
+/// A switch in a namespace of its own: nothing but its ports is there, so that a capture on it sees
+/// what its hosts send and nothing else. Clones are the same switch.
+#[derive(Debug, Clone)]
+pub struct Bridge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    namespace: Namespace,
+    index: u32,
+    ports: Mutex<Vec<Arc<PortRecord>>>,
+}
+
+impl Bridge {
+    pub(crate) fn new(name: &str, options: &BridgeOptions) -> Result<Self> {
+        check_ifname(name)?;
+        let namespace = Namespace::new(name)?;
+        // A switch has nothing to say: no router solicitation, no multicast report.
+        namespace.ask(|_| sysctl::write_all(sysctl::NO_IPV6))??;
+        let link = LinkBridge::new(name)
+            .ageing_time(u32::try_from(options.ageing.as_millis() / 10).unwrap_or(u32::MAX))
+            .mcast_snooping(options.multicast_snooping)
+            .mcast_querier(options.multicast_querier)
+            .build();
+        let ifname = name.to_owned();
+        let index = namespace.netlink(async move |netlink| {
+            let made = netlink.link().add(link).execute().await;
+            made.map_err(LabError::netlink(format!("create the bridge {ifname}")))?;
+            Ok(netlink::link(&netlink, &ifname).await?.index)
+        })?;
+        Ok(Self(Arc::new(Inner {
+            namespace,
+            index,
+            ports: Mutex::default(),
+        })))
+    }
+
+    /// The name given to [`Lab::add_bridge`](crate::Lab::add_bridge).
+    pub fn name(&self) -> &str {
+        self.0.namespace.name()
+    }
+
+    pub(crate) fn index(&self) -> u32 {
+        self.0.index
+    }
+
+    pub(crate) fn namespace(&self) -> &Namespace {
+        &self.0.namespace
+    }
+
+    pub(crate) fn ports(&self) -> Vec<Arc<PortRecord>> {
+        lock(&self.0.ports).clone()
+    }
+
+    pub(crate) fn add_port(&self, port: Arc<PortRecord>) {
+        lock(&self.0.ports).push(port);
+    }
+}

@@ -1,0 +1,182 @@
+//! A lab: hosts and bridges that come and go together.
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use ipnet::IpNet;
+use tempfile::TempDir;
+
+use crate::{
+    bridge::{Bridge, BridgeOptions},
+    error::{LabError, Result},
+    host::Host,
+    port::Port,
+};
+
+/// A small network of its own. Dropping it ends its processes and removes its namespaces.
+///
+/// Any number of labs live side by side, in one process or in several: their names never clash,
+/// because nothing of a lab has a name outside of it.
+///
+/// ```no_run
+/// use vipcast_lab::Lab;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # vipcast_lab::enter()?;
+/// let lab = Lab::new("two hosts")?;
+/// let lan = lab.add_bridge("lan")?;
+/// let a = lab.add_host("a")?;
+/// let b = lab.add_host("b")?;
+/// lab.connect(&a, &lan, "eth0", &["10.0.0.1/24", "fd00::1/64"])?;
+/// lab.connect(&b, &lan, "eth0", &["10.0.0.2/24", "fd00::2/64"])?;
+/// let _server = b.serve_name(80)?;
+/// assert_eq!(a.fetch("http://10.0.0.2/")?.body.trim(), "b");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Lab {
+    name: String,
+    dir: TempDir,
+    hosts: Mutex<Vec<Host>>,
+    bridges: Mutex<Vec<Bridge>>,
+}
+
+impl Lab {
+    /// An empty lab. The name is for people: two labs may have the same.
+    pub fn new(name: &str) -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("lab-").tempdir();
+        let dir = dir.map_err(LabError::io("create the lab's folder"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            dir,
+            hosts: Mutex::default(),
+            bridges: Mutex::default(),
+        })
+    }
+
+    /// The name given to [`Lab::new`].
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A folder for the lab's files: captures, manifests, state. It goes with the lab.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Adds a machine: a network namespace with its loopback up and nothing else.
+    ///
+    /// # Errors
+    /// A name that is taken, or a kernel that refuses the namespace.
+    pub fn add_host(&self, name: &str) -> Result<Host> {
+        let mut hosts = lock(&self.hosts);
+        if hosts.iter().any(|host| host.name() == name) {
+            return Err(taken(name));
+        }
+        let number = u16::try_from(hosts.len() + 1).map_err(|_| LabError::Topology {
+            what: "a lab holds 65535 hosts".to_owned(),
+        })?;
+        let host = Host::new(name, number)?;
+        hosts.push(host.clone());
+        Ok(host)
+    }
+
+    /// Adds a switch with the usual settings.
+    ///
+    /// # Errors
+    /// A name that is taken or cannot name an interface.
+    pub fn add_bridge(&self, name: &str) -> Result<Bridge> {
+        self.add_bridge_with(name, &BridgeOptions::default())
+    }
+
+    /// Adds a switch. It has a namespace of its own, and no address.
+    ///
+    /// # Errors
+    /// A name that is taken or cannot name an interface.
+    pub fn add_bridge_with(&self, name: &str, options: &BridgeOptions) -> Result<Bridge> {
+        let mut bridges = lock(&self.bridges);
+        if bridges.iter().any(|bridge| bridge.name() == name) {
+            return Err(taken(name));
+        }
+        let bridge = Bridge::new(name, options)?;
+        bridges.push(bridge.clone());
+        Ok(bridge)
+    }
+
+    /// Lays a cable: `ifname` appears in `host` with these addresses, and is up and forwarding when
+    /// this returns.
+    ///
+    /// # Errors
+    /// A bad interface name or address (each needs its prefix length), or what the kernel refuses.
+    pub fn connect(
+        &self,
+        host: &Host,
+        bridge: &Bridge,
+        ifname: &str,
+        addresses: &[&str],
+    ) -> Result<Port> {
+        let addresses = addresses
+            .iter()
+            .map(|text| parse_net(text))
+            .collect::<Result<Vec<_>>>()?;
+        let port = Port::connect(host, bridge, ifname)?;
+        for net in addresses {
+            host.add_address(ifname, net)?;
+        }
+        Ok(port)
+    }
+
+    /// The host of that name.
+    pub fn host(&self, name: &str) -> Option<Host> {
+        lock(&self.hosts)
+            .iter()
+            .find(|host| host.name() == name)
+            .cloned()
+    }
+
+    /// All hosts, in the order in which they were added.
+    pub fn hosts(&self) -> Vec<Host> {
+        lock(&self.hosts).clone()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for host in lock(&self.hosts).iter() {
+            host.end_processes();
+        }
+    }
+}
+
+fn taken(name: &str) -> LabError {
+    LabError::Topology {
+        what: format!("the lab has a {name} already"),
+    }
+}
+
+/// Parses an address with its prefix length.
+pub(crate) fn parse_net(text: &str) -> Result<IpNet> {
+    text.parse().map_err(|_| LabError::Unparsable {
+        text: text.to_owned(),
+        wanted: "an address with its prefix length, like 10.0.0.1/24",
+    })
+}
+
+/// Checks what the kernel would only call an invalid argument.
+pub(crate) fn check_ifname(name: &str) -> Result<()> {
+    let legal = |byte: u8| byte != b'/' && byte != b':' && byte.is_ascii_graphic();
+    if (1..=15).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".." {
+        return Ok(());
+    }
+    Err(LabError::BadName {
+        name: name.to_owned(),
+    })
+}
+
+/// Locks, also after a panic: what the locks of this crate guard is whole at any time.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

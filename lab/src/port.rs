@@ -1,0 +1,265 @@
+//! Where a host meets a switch, and what can go wrong there.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use netlink_packet_route::link::{BridgePortState, InfoBridgePort};
+use rtnetlink::{Handle, MulticastGroup};
+
+use crate::{
+    bridge::Bridge,
+    error::{LabError, Result},
+    host::Host,
+    lab::{check_ifname, lock},
+    netlink::{self, Veth},
+};
+
+/// How long the kernel may take to bring a port up. It needs milliseconds.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// The cable between a host's interface and a bridge. Clones are the same cable.
+///
+/// | fault | the host's carrier | frames |
+/// |---|---|---|
+/// | [`unplug`](Self::unplug) | lost | none |
+/// | [`cut`](Self::cut) | stays | dropped both ways, silently |
+/// | [`cut_in`](Self::cut_in) | stays | nothing reaches the host; it is still heard |
+/// | [`cut_out`](Self::cut_out) | stays | nothing of the host is heard; it still hears |
+///
+/// [`heal`](Self::heal) undoes all of them. Faults are settings of the bridge's port: no packet
+/// filter is needed.
+#[derive(Debug, Clone)]
+pub struct Port {
+    host: Host,
+    bridge: Bridge,
+    ifname: String,
+    record: Arc<PortRecord>,
+}
+
+/// What a bridge, and a capture on it, know about one of its ports.
+#[derive(Debug)]
+pub(crate) struct PortRecord {
+    pub(crate) index: u32,
+    pub(crate) host: String,
+    /// When frames from the host were dropped on entering the bridge.
+    deaf: Mutex<Vec<Span>>,
+}
+
+#[derive(Debug)]
+struct Span {
+    from: Instant,
+    to: Option<Instant>,
+}
+
+impl PortRecord {
+    /// Whether a frame that the host sent at `at` was dropped by a cut.
+    pub(crate) fn dropped(&self, at: Instant) -> bool {
+        let within = |span: &Span| span.from <= at && span.to.is_none_or(|to| at < to);
+        lock(&self.deaf).iter().any(within)
+    }
+
+    fn begin_drop(&self) {
+        let mut spans = lock(&self.deaf);
+        if spans.last().is_none_or(|span| span.to.is_some()) {
+            spans.push(Span {
+                from: Instant::now(),
+                to: None,
+            });
+        }
+    }
+
+    fn end_drop(&self) {
+        if let Some(span) = lock(&self.deaf).last_mut() {
+            span.to.get_or_insert_with(Instant::now);
+        }
+    }
+}
+
+impl Port {
+    pub(crate) fn connect(host: &Host, bridge: &Bridge, ifname: &str) -> Result<Self> {
+        check_ifname(ifname)?;
+        // The host's name, as far as it fits, then a number that tells two cables apart.
+        let number = bridge.ports().len();
+        let short: String = host
+            .name()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect();
+        let here = format!("{:.10}-{number}", short);
+        let action = format!("connect {ifname} of {} to {}", host.name(), bridge.name());
+        let veth = Veth {
+            here: here.clone(),
+            master: bridge.index(),
+            there: ifname.to_owned(),
+            namespace: host.namespace().raw_fd(),
+            mac: host.next_mac(),
+        };
+        let index = bridge.namespace().netlink(async move |netlink| {
+            netlink::add_veth(&netlink, &veth)
+                .await
+                .map_err(LabError::netlink(action))?;
+            Ok(netlink::link(&netlink, &here).await?.index)
+        })?;
+        let record = PortRecord {
+            index,
+            host: host.name().to_owned(),
+            deaf: Mutex::default(),
+        };
+        let port = Self {
+            host: host.clone(),
+            bridge: bridge.clone(),
+            ifname: ifname.to_owned(),
+            record: Arc::new(record),
+        };
+        let name = port.ifname.clone();
+        host.namespace().netlink(async move |netlink| {
+            let index = netlink::link(&netlink, &name).await?.index;
+            let up = netlink::set_up(&netlink, index, true).await;
+            up.map_err(LabError::netlink(format!("set {name} up")))
+        })?;
+        port.wait_until_forwarding()?;
+        bridge.add_port(Arc::clone(&port.record));
+        Ok(port)
+    }
+
+    /// The host at this end.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The switch at the other end.
+    pub fn bridge(&self) -> &Bridge {
+        &self.bridge
+    }
+
+    /// The interface's name in the host.
+    pub fn ifname(&self) -> &str {
+        &self.ifname
+    }
+
+    pub(crate) fn record(&self) -> &Arc<PortRecord> {
+        &self.record
+    }
+
+    /// Pulls the cable: when this returns, the host's kernel sees no carrier.
+    pub fn unplug(&self) -> Result<()> {
+        self.set_link(false)?;
+        self.host.wait_for_carrier(&self.ifname, false, SETTLE)
+    }
+
+    /// Drops every frame in both directions. The host's carrier stays, and nothing tells it, nor
+    /// the others: the bridge goes on sending frames for the host to this port.
+    pub fn cut(&self) -> Result<()> {
+        self.record.begin_drop();
+        self.set_port(vec![InfoBridgePort::State(BridgePortState::Disabled)])
+    }
+
+    /// Drops what is sent to the host; what it sends still arrives. On a bridge with
+    /// [`multicast_querier`](crate::BridgeOptions::multicast_querier), groups that the host joined
+    /// still reach it.
+    pub fn cut_in(&self) -> Result<()> {
+        // The bridge forgets where the host is, does not learn it again, and floods past it.
+        self.set_port(vec![
+            InfoBridgePort::Learning(false),
+            InfoBridgePort::UnicastFlood(false),
+            InfoBridgePort::MulticastFlood(false),
+            InfoBridgePort::BroadcastFlood(false),
+            InfoBridgePort::Flush,
+        ])
+    }
+
+    /// Drops what the host sends; what is sent to it still arrives (flooded, as to a host that has
+    /// been silent for long). Needs Linux 5.18.
+    ///
+    /// # Errors
+    /// [`LabError::Topology`] where the kernel is older.
+    pub fn cut_out(&self) -> Result<()> {
+        // A locked port accepts only senders known behind it, and the bridge is to know none.
+        self.record.begin_drop();
+        self.set_port(vec![
+            InfoBridgePort::Learning(false),
+            InfoBridgePort::Locked(true),
+            InfoBridgePort::Flush,
+        ])?;
+        let index = self.record.index;
+        let locked = self.bridge.namespace().netlink(async move |netlink| {
+            let settings = netlink::port_settings(&netlink, index).await?;
+            Ok(settings.contains(&InfoBridgePort::Locked(true)))
+        })?;
+        if locked {
+            return Ok(());
+        }
+        self.heal()?;
+        let what = "this kernel has no locked bridge ports: one-way cuts need Linux 5.18";
+        Err(LabError::Topology {
+            what: what.to_owned(),
+        })
+    }
+
+    /// Undoes every fault. When this returns, frames pass.
+    pub fn heal(&self) -> Result<()> {
+        self.set_port(vec![
+            InfoBridgePort::Learning(true),
+            InfoBridgePort::UnicastFlood(true),
+            InfoBridgePort::MulticastFlood(true),
+            InfoBridgePort::BroadcastFlood(true),
+            InfoBridgePort::Locked(false),
+        ])?;
+        self.record.end_drop();
+        self.set_link(true)?;
+        self.wait_until_forwarding()?;
+        self.host.wait_for_carrier(&self.ifname, true, SETTLE)
+    }
+
+    fn set_link(&self, up: bool) -> Result<()> {
+        let action = format!("{} {self}", if up { "plug in" } else { "unplug" });
+        let index = self.record.index;
+        self.bridge.namespace().netlink(async move |netlink| {
+            netlink::set_up(&netlink, index, up)
+                .await
+                .map_err(LabError::netlink(action))
+        })
+    }
+
+    fn set_port(&self, settings: Vec<InfoBridgePort>) -> Result<()> {
+        let action = format!("change the port of {self}");
+        let index = self.record.index;
+        self.bridge.namespace().netlink(async move |netlink| {
+            let set = netlink::set_port(&netlink, index, &settings).await;
+            set.map_err(LabError::netlink(action))
+        })
+    }
+
+    fn wait_until_forwarding(&self) -> Result<()> {
+        let what = format!("{self} to forward");
+        let index = self.record.index;
+        let check = async move |netlink: &Handle| {
+            let forwarding = InfoBridgePort::State(BridgePortState::Forwarding);
+            if netlink::port_settings(netlink, index)
+                .await?
+                .contains(&forwarding)
+            {
+                return Ok(Some(()));
+            }
+            // Refused until the port has a carrier; its coming is the next change.
+            Ok(netlink::set_port(netlink, index, &[forwarding]).await.ok())
+        };
+        self.bridge
+            .namespace()
+            .watch(MulticastGroup::Link, SETTLE, what, check)
+    }
+}
+
+impl std::fmt::Display for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} of {} on {}",
+            self.ifname,
+            self.host.name(),
+            self.bridge.name()
+        )
+    }
+}
