@@ -418,8 +418,11 @@ fn a_thousand_addresses_live_by_one_renewal() {
     }
     assert_eq!(sent(&mut responder, START).len(), 1_000);
     responder.renew(LEASE, NOT_AFTER + Duration::from_secs(9));
+    let target = Ipv4Addr::from_bits(0xac12_03e7);
+    let sender = Ipv4Addr::new(172, 18, 9, 9);
     let question = ArpPacket {
-        target: Ipv4Addr::from_bits(0xac12_03e7),
+        sender,
+        target,
         ..REQUEST
     };
     assert_eq!(ask(&mut responder, NOT_AFTER, question), Verdict::Answered);
