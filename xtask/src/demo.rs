@@ -1,0 +1,53 @@
+//! `cargo xtask demo`: builds the two programs and hands over to the lab.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::console::{Progress, duration};
+use crate::programs;
+use crate::workspace::Workspace;
+
+/// See it work: three nodes, a client, a router, and a takeover.
+///
+/// The machines are network namespaces, the kernels and the ARP are real. A client fetches pages from service
+/// addresses; then the owner of one falls silent, another node takes over, and the client fetches again. It needs no root: the lab makes namespaces of its own, and nothing outside them is touched. The first run builds
+/// for some minutes, later ones take under a minute.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Leave the lab up at the end, and say how to look around in it.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// The command `demo`. Its exit code is the lab's.
+pub(crate) fn run(args: &Args) -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let mut progress = Progress::start("building vipcast and its lab");
+    let programs = programs::build(
+        &mut progress,
+        &workspace,
+        &["-p", "vipcast", "-p", "vipcast-lab", "--bins"],
+    )?;
+    let time = progress.elapsed();
+    drop(progress);
+    eprintln!("built in {}", duration(time));
+
+    let lab = programs.bin("lab")?;
+    let mut command = Command::new(lab);
+    command.args(lab_args(programs.bin("vipcast")?, &workspace.root));
+    if args.keep {
+        command.arg("--keep");
+    }
+    let status = command.status().with_context(|| format!("cannot start {}", lab.display()))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// The lab's command line: `demo --vipcast PROGRAM --manifests FOLDER`.
+pub(crate) fn lab_args(vipcast: &Path, root: &Path) -> Vec<OsString> {
+    let manifests = root.join("examples/quickstart");
+    vec!["demo".into(), "--vipcast".into(), vipcast.into(), "--manifests".into(), manifests.into()]
+}

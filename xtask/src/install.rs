@@ -1,0 +1,9 @@
+//! Installs what a step needs, only where it is missing, and says so.
+
+mod cargo_tool;
+mod debian;
+mod rustup;
+
+pub(crate) use cargo_tool::{CARGO_DENY, CARGO_FUZZ};
+pub(crate) use debian::{LAB_PACKAGES, ensure_debian_packages};
+pub(crate) use rustup::{ensure_target, ensure_toolchain};
