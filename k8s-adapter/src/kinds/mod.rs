@@ -1,0 +1,179 @@
+//! The kinds of objects that are read, one file a resource.
+//!
+//! The structs hold what vipcast acts on and nothing else. They mirror the manifests; what the
+//! values mean is decided in [`translate`](crate::translate).
+
+mod endpoint_slice;
+mod fields;
+mod l2_advertisement;
+mod label_selector;
+mod metadata;
+mod namespace;
+mod node;
+mod pool;
+mod service;
+
+use std::fmt;
+
+pub use endpoint_slice::{EndpointConditions, EndpointSlice, SliceEndpoint};
+pub use l2_advertisement::{L2Advertisement, L2AdvertisementSpec, PreferredNode};
+pub use label_selector::{LabelSelector, LabelSelectorRequirement};
+pub use metadata::Metadata;
+pub use namespace::Namespace;
+pub use node::{Node, NodeCondition, NodeStatus};
+pub use pool::{IpAddressPool, IpAddressPoolSpec, ServiceAllocation};
+pub use service::{
+    LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec, ServiceStatus,
+};
+
+pub(crate) use fields::known_fields;
+
+/// A kind that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `metallb.io/v1beta1` `IPAddressPool`.
+    IpAddressPool,
+    /// `metallb.io/v1beta1` `L2Advertisement`.
+    L2Advertisement,
+    /// `v1` `Service`.
+    Service,
+    /// `discovery.k8s.io/v1` `EndpointSlice`.
+    EndpointSlice,
+    /// `v1` `Node`.
+    Node,
+    /// `v1` `Namespace`.
+    Namespace,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::IpAddressPool,
+        Self::L2Advertisement,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::Node,
+        Self::Namespace,
+    ];
+
+    /// The name that `kind` has in a manifest.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::IpAddressPool => "IPAddressPool",
+            Self::L2Advertisement => "L2Advertisement",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::Node => "Node",
+            Self::Namespace => "Namespace",
+        }
+    }
+
+    /// The `apiVersion` that is read.
+    #[must_use]
+    pub const fn api_version(self) -> &'static str {
+        match self {
+            Self::IpAddressPool | Self::L2Advertisement => "metallb.io/v1beta1",
+            Self::EndpointSlice => "discovery.k8s.io/v1",
+            Self::Service | Self::Node | Self::Namespace => "v1",
+        }
+    }
+
+    /// Whether it is one of MetalLB's kinds, which are all taken from one namespace.
+    #[must_use]
+    pub const fn is_metallb(self) -> bool {
+        matches!(self, Self::IpAddressPool | Self::L2Advertisement)
+    }
+
+    /// Whether its objects live in a namespace.
+    #[must_use]
+    pub const fn is_namespaced(self) -> bool {
+        !matches!(self, Self::Node | Self::Namespace)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What tells one object from all others. Written `Kind namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty for kinds without one, and for MetalLB's where the manifest names none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.kind)?;
+        if !self.namespace.is_empty() {
+            write!(f, "{}/", self.namespace)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// One object of a kind that is read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resource {
+    /// A range of addresses.
+    IpAddressPool(IpAddressPool),
+    /// How addresses are announced on layer 2.
+    L2Advertisement(L2Advertisement),
+    /// A service.
+    Service(Box<Service>),
+    /// Endpoints of a service.
+    EndpointSlice(EndpointSlice),
+    /// A node.
+    Node(Node),
+    /// A namespace, for its labels.
+    Namespace(Namespace),
+}
+
+impl Resource {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::IpAddressPool(_) => Kind::IpAddressPool,
+            Self::L2Advertisement(_) => Kind::L2Advertisement,
+            Self::Service(_) => Kind::Service,
+            Self::EndpointSlice(_) => Kind::EndpointSlice,
+            Self::Node(_) => Kind::Node,
+            Self::Namespace(_) => Kind::Namespace,
+        }
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub const fn metadata(&self) -> &Metadata {
+        match self {
+            Self::IpAddressPool(object) => &object.metadata,
+            Self::L2Advertisement(object) => &object.metadata,
+            Self::Service(object) => &object.metadata,
+            Self::EndpointSlice(object) => &object.metadata,
+            Self::Node(object) => &object.metadata,
+            Self::Namespace(object) => &object.metadata,
+        }
+    }
+
+    /// What tells it from all others.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        let kind = self.kind();
+        let metadata = self.metadata();
+        let namespace = match (&metadata.namespace, kind) {
+            (_, Kind::Node | Kind::Namespace) => String::new(),
+            (Some(namespace), _) if !namespace.is_empty() => namespace.clone(),
+            (_, Kind::IpAddressPool | Kind::L2Advertisement) => String::new(),
+            _ => Metadata::DEFAULT_NAMESPACE.to_owned(),
+        };
+        Key { kind, namespace, name: metadata.name.clone() }
+    }
+}

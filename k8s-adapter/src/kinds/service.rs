@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{
+    Metadata,
+    metadata::{nullable, text_map},
+};
+
+/// `v1` `Service`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Service {
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// What it asks for.
+    #[serde(default, deserialize_with = "nullable")]
+    pub spec: ServiceSpec,
+    /// What it has.
+    #[serde(default, deserialize_with = "nullable")]
+    pub status: ServiceStatus,
+}
+
+/// The `spec` of a [`Service`], as far as it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceSpec {
+    /// Only `LoadBalancer` is served.
+    #[serde(rename = "type")]
+    pub service_type: Option<String>,
+    /// Whose service it is, if not everybody's.
+    pub load_balancer_class: Option<String>,
+    /// The address that it wants.
+    #[serde(rename = "loadBalancerIP")]
+    pub load_balancer_ip: Option<String>,
+    /// `None` for a headless service. Other values mean nothing in a folder.
+    #[serde(rename = "clusterIP")]
+    pub cluster_ip: Option<String>,
+    /// As `clusterIP`.
+    #[serde(default, deserialize_with = "nullable", rename = "clusterIPs")]
+    pub cluster_ips: Vec<String>,
+    /// `IPv4`, `IPv6`, the primary one first.
+    #[serde(default, deserialize_with = "nullable")]
+    pub ip_families: Vec<String>,
+    /// `SingleStack`, `PreferDualStack` or `RequireDualStack`.
+    pub ip_family_policy: Option<String>,
+    /// `Cluster` or `Local`.
+    pub external_traffic_policy: Option<String>,
+    /// The ports.
+    #[serde(default, deserialize_with = "nullable")]
+    pub ports: Vec<ServicePort>,
+    /// Which pods stand behind it.
+    #[serde(default, deserialize_with = "text_map")]
+    pub selector: BTreeMap<String, String>,
+}
+
+/// A port of a [`Service`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ServicePort {
+    /// The number, 1 to 65535.
+    pub port: i64,
+    /// `TCP` (the default), `UDP` or `SCTP`.
+    pub protocol: Option<String>,
+}
+
+/// The `status` of a [`Service`], as far as it is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceStatus {
+    /// Its addresses.
+    #[serde(default, deserialize_with = "nullable")]
+    pub load_balancer: LoadBalancerStatus,
+}
+
+/// The `status.loadBalancer` of a [`Service`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct LoadBalancerStatus {
+    /// Each an address or a name.
+    #[serde(default, deserialize_with = "nullable")]
+    pub ingress: Vec<LoadBalancerIngress>,
+}
+
+/// An address that a [`Service`] has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct LoadBalancerIngress {
+    /// The address; none where the entry is a name.
+    pub ip: Option<String>,
+}

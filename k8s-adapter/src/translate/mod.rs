@@ -1,0 +1,141 @@
+//! Objects become an [`Intent`]: pure, and total. What is refused is said, and stops nothing else.
+
+mod advertisement;
+mod endpoints;
+mod faults;
+mod node;
+mod pool;
+mod selector;
+mod service;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use vipcast_ipam::{Labels, Owner, Pools};
+use vipcast_plan::{Intent, NodeName};
+
+use crate::{
+    Diagnostic, Manifest,
+    consistency::{self, Incumbents},
+    kinds::Resource,
+};
+use faults::Faults;
+pub(crate) use pool::range as pool_range;
+
+/// How objects are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Serve the services of this `loadBalancerClass` and no others; nothing for those without a
+    /// class and no others.
+    pub load_balancer_class: Option<String>,
+}
+
+/// What objects mean.
+#[derive(Clone, Debug, Default)]
+pub struct Translation {
+    /// The snapshot. No service in it has an assignment yet.
+    pub intent: Intent,
+    /// The services in the order in which they are to be given addresses: the older first (by
+    /// `creationTimestamp`, those without one last), then by namespace and name.
+    pub order: Vec<Owner>,
+    /// The addresses that the objects' `status` says the services have.
+    pub held: BTreeMap<Owner, Vec<IpAddr>>,
+    /// What was refused, and what is worth knowing.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Translates objects.
+///
+/// Objects that contradict each other are sorted out first: of pools that overlap the first by name
+/// stays, an object that stands in two places counts as none, and of MetalLB's kinds those of one
+/// namespace count.
+#[must_use]
+pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
+    let (manifests, diagnostics) =
+        consistency::sort_out(manifests.to_vec(), &Incumbents::default());
+    let mut out = Translation { diagnostics, ..Translation::default() };
+    let namespaces = namespace_labels(&manifests);
+    let endpoints = endpoints::by_service(&manifests);
+    let mut pools = Vec::new();
+    let mut aged: BTreeSet<(bool, String, Owner)> = BTreeSet::new();
+    for manifest in &manifests {
+        let mut faults = Faults::new(manifest, &mut out.diagnostics);
+        match &manifest.resource {
+            Resource::IpAddressPool(object) => pools.extend(pool::translate(object, &mut faults)),
+            Resource::L2Advertisement(object) => {
+                let translated = advertisement::translate(object, &mut faults);
+                out.intent.l2_advertisements.extend(translated);
+            }
+            Resource::Service(object) => {
+                let Some(mut translated) = service::translate(object, options, &mut faults) else {
+                    continue;
+                };
+                let owner = translated.service.request.owner.clone();
+                translated.service.request.namespace_labels = namespaces
+                    .get(owner.namespace())
+                    .cloned()
+                    .unwrap_or_else(|| bare_namespace(owner.namespace()));
+                if let Some(endpoints) = endpoints.get(&owner) {
+                    translated.service.endpoints = endpoints.clone();
+                }
+                let created = object.metadata.creation_timestamp.clone();
+                aged.insert((created.is_none(), created.unwrap_or_default(), owner.clone()));
+                if !translated.held.is_empty() {
+                    out.held.insert(owner.clone(), translated.held);
+                }
+                out.intent.services.insert(owner, translated.service);
+            }
+            Resource::EndpointSlice(object) => endpoints::check(object, &mut faults),
+            Resource::Node(object) => {
+                let name = NodeName::new(object.metadata.name.as_str());
+                out.intent.nodes.insert(name, node::translate(object));
+            }
+            Resource::Namespace(_) => {}
+        }
+    }
+    // Overlaps and twins were sorted out above, and MetalLB has no default pool.
+    out.intent.pools = Pools::new(pools).unwrap_or_default();
+    out.order = aged.into_iter().map(|(_, _, owner)| owner).collect();
+    out
+}
+
+/// What is wrong with one object by itself, whatever the others are.
+#[must_use]
+pub fn validate(manifest: &Manifest, options: &Options) -> Vec<Diagnostic> {
+    let mut out = Vec::new();
+    let mut faults = Faults::new(manifest, &mut out);
+    match &manifest.resource {
+        Resource::IpAddressPool(object) => drop(pool::translate(object, &mut faults)),
+        Resource::L2Advertisement(object) => drop(advertisement::translate(object, &mut faults)),
+        Resource::Service(object) => drop(service::translate(object, options, &mut faults)),
+        Resource::EndpointSlice(object) => endpoints::check(object, &mut faults),
+        Resource::Node(_) | Resource::Namespace(_) => {}
+    }
+    out
+}
+
+/// The label that every namespace has.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+fn bare_namespace(name: &str) -> Labels {
+    [(NAMESPACE_NAME.to_owned(), name.to_owned())].into()
+}
+
+fn namespace_labels(manifests: &[Manifest]) -> BTreeMap<&str, Labels> {
+    let namespaces = manifests.iter().filter_map(|manifest| match &manifest.resource {
+        Resource::Namespace(namespace) => Some(&namespace.metadata),
+        _ => None,
+    });
+    namespaces
+        .map(|metadata| {
+            let mut labels = bare_namespace(&metadata.name);
+            labels.extend(metadata.labels.clone());
+            (metadata.name.as_str(), labels)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
