@@ -1,6 +1,7 @@
 //! Switches.
 
 use std::{
+    fs,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -49,19 +50,13 @@ impl BridgeOptions {
     /// Sends multicast only where it was asked for, or everywhere.
     #[must_use]
     pub fn multicast_snooping(self, multicast_snooping: bool) -> Self {
-        Self {
-            multicast_snooping,
-            ..self
-        }
+        Self { multicast_snooping, ..self }
     }
 
     /// Asks for group members, or leaves that to a router.
     #[must_use]
     pub fn multicast_querier(self, multicast_querier: bool) -> Self {
-        Self {
-            multicast_querier,
-            ..self
-        }
+        Self { multicast_querier, ..self }
     }
 }
 
@@ -94,16 +89,30 @@ impl Bridge {
             made.map_err(LabError::netlink(format!("create the bridge {ifname}")))?;
             Ok(netlink::link(&netlink, &ifname).await?.index)
         })?;
-        Ok(Self(Arc::new(Inner {
-            namespace,
-            index,
-            ports: Mutex::default(),
-        })))
+        Ok(Self(Arc::new(Inner { namespace, index, ports: Mutex::default() })))
     }
 
     /// The name given to [`Lab::add_bridge`](crate::Lab::add_bridge).
     pub fn name(&self) -> &str {
         self.0.namespace.name()
+    }
+
+    /// Its settings, as the kernel has them.
+    pub fn options(&self) -> Result<BridgeOptions> {
+        let read = |file: &str| {
+            let path = format!("/sys/class/net/{}/bridge/{file}", self.name());
+            let action = format!("read {path}");
+            let text = self.0.namespace.ask(move |_| fs::read_to_string(path))?;
+            let text = text.map_err(LabError::io(action))?;
+            let wanted = "a number";
+            text.trim().parse().map_err(|_| LabError::Unparsable { text, wanted })
+        };
+        let ageing: u64 = read("ageing_time")?;
+        Ok(BridgeOptions {
+            ageing: Duration::from_millis(ageing * 10),
+            multicast_snooping: read("multicast_snooping")? != 0,
+            multicast_querier: read("multicast_querier")? != 0,
+        })
     }
 
     pub(crate) fn index(&self) -> u32 {

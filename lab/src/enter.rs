@@ -66,12 +66,8 @@ pub fn enter() -> Result<Entered, EnterError> {
     let stage = env::var(STAGE);
     match stage.as_deref() {
         Ok("main") if Pid::parent() == INIT => {
-            forwarded()
-                .thread_unblock()
-                .map_err(EnterError::step("accept signals again"))?;
-            Ok(Entered {
-                root: env::var_os(AS_ROOT).is_some(),
-            })
+            forwarded().thread_unblock().map_err(EnterError::step("accept signals again"))?;
+            Ok(Entered { root: env::var_os(AS_ROOT).is_some() })
         }
         Ok("init") if Pid::this() == INIT => {
             // The rest dies with PID 1; PID 1 dies with the process outside.
@@ -89,9 +85,7 @@ pub fn enter() -> Result<Entered, EnterError> {
 
 /// Creates the namespaces; true if this user is root.
 fn leave_host() -> Result<bool, EnterError> {
-    let threads = fs::read_dir("/proc/self/task")
-        .map(Iterator::count)
-        .unwrap_or(1);
+    let threads = fs::read_dir("/proc/self/task").map(Iterator::count).unwrap_or(1);
     if threads > 1 {
         return Err(EnterError::Threads { threads });
     }
@@ -112,21 +106,14 @@ fn leave_host() -> Result<bool, EnterError> {
 /// Whether this user namespace knows more users than one, as that of real root does.
 fn many_users() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.lines().count() > 1
-        || map
-            .split_whitespace()
-            .nth(2)
-            .is_some_and(|count| count != "1")
+    map.lines().count() > 1 || map.split_whitespace().nth(2).is_some_and(|count| count != "1")
 }
 
 fn write(path: &str, text: &str) -> Result<(), EnterError> {
     fs::write(path, text).map_err(|source| match source.raw_os_error() {
         // AppArmor lets the namespace be made, and then denies every capability in it.
         Some(code) if Errno::from_raw(code) == Errno::EPERM => forbidden(Errno::EPERM),
-        _ => EnterError::Step {
-            step: format!("write {path}"),
-            source,
-        },
+        _ => EnterError::Step { step: format!("write {path}"), source },
     })
 }
 
@@ -148,19 +135,13 @@ fn forbidden(errno: Errno) -> EnterError {
         "A container or a seccomp filter may forbid it. In Docker, add `--privileged`;\n  \
          elsewhere look at: sysctl user.max_user_namespaces kernel.unprivileged_userns_clone"
     };
-    EnterError::Forbidden {
-        source: errno.into(),
-        setting: setting.to_owned(),
-    }
+    EnterError::Forbidden { source: errno.into(), setting: setting.to_owned() }
 }
 
 /// Gives the namespaces a /proc and a /sys that show them, and keeps mounts from leaking out.
 fn mount_private() -> Result<(), EnterError> {
-    mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .map_err(EnterError::step("make mounts private"))?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(EnterError::step("make mounts private"))?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", quiet, None).map_err(EnterError::step("mount /proc"))?;
     mount("sysfs", "/sys", "sysfs", quiet, None).map_err(EnterError::step("mount /sys"))
@@ -185,9 +166,7 @@ fn forwarded() -> SigSet {
 fn supervise(stage: &str, root: Option<bool>) -> Result<Entered, EnterError> {
     let signals = forwarded();
     // Blocked before the child exists, so that none is lost; the last stage unblocks them.
-    signals
-        .thread_block()
-        .map_err(EnterError::step("hold signals"))?;
+    signals.thread_block().map_err(EnterError::step("hold signals"))?;
     let mut args = env::args_os();
     let arg0 = args.next().unwrap_or_default();
     let mut command = Command::new("/proc/self/exe");
@@ -197,9 +176,7 @@ fn supervise(stage: &str, root: Option<bool>) -> Result<Entered, EnterError> {
         Some(false) => drop(command.env_remove(AS_ROOT)),
         None => {}
     }
-    let child = command
-        .spawn()
-        .map_err(EnterError::step("start this program again inside"))?;
+    let child = command.spawn().map_err(EnterError::step("start this program again inside"))?;
     let child = Pid::from_raw(child.id().cast_signed());
     loop {
         match signals.wait() {

@@ -78,10 +78,7 @@ impl LabError {
     /// Wraps a failed system call: `.map_err(LabError::io("open the capture"))`.
     pub(crate) fn io<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
         let action = action.into();
-        move |source| Self::Io {
-            action,
-            source: source.into(),
-        }
+        move |source| Self::Io { action, source: source.into() }
     }
 
     /// Wraps a refused netlink request.
@@ -127,9 +124,6 @@ impl EnterError {
     /// Wraps a failed step.
     pub(crate) fn step<E: Into<io::Error>>(step: impl Into<String>) -> impl FnOnce(E) -> Self {
         let step = step.into();
-        move |source| Self::Step {
-            step,
-            source: source.into(),
-        }
+        move |source| Self::Step { step, source: source.into() }
     }
 }

@@ -49,12 +49,7 @@ impl std::fmt::Debug for Test {
 
 /// A test: its name is a sentence, its body builds its own lab.
 pub fn test(name: &str, body: impl FnOnce() -> TestResult + Send + 'static) -> Test {
-    Test {
-        name: name.to_owned(),
-        body: Box::new(body),
-        root: false,
-        tools: Vec::new(),
-    }
+    Test { name: name.to_owned(), body: Box::new(body), root: false, tools: Vec::new() }
 }
 
 impl Test {
@@ -74,22 +69,15 @@ impl Test {
     }
 
     fn into_trial(self, root: bool) -> Trial {
-        let Self {
-            name,
-            body,
-            root: needs_root,
-            tools,
-        } = self;
+        let Self { name, body, root: needs_root, tools } = self;
         let ignored = needs_root && !root;
         let trial = Trial::test(name, move || {
             if ignored {
                 return Err(Failed::from("needs root: run the same command as root"));
             }
             if let Some(tool) = tools.into_iter().find(|tool| find_tool(tool).is_none()) {
-                let text = format!(
-                    "needs the program `{tool}`: install it (Debian: {})",
-                    package(tool)
-                );
+                let text =
+                    format!("needs the program `{tool}`: install it (Debian: {})", package(tool));
                 return Err(Failed::from(text));
             }
             body().map_err(|error| Failed::from(describe(&*error)))
@@ -120,10 +108,7 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
     // Lab tests mostly wait for a kernel: more of them than there are processors keeps it busy.
     let threads = 2 * available_parallelism().map_or(2, usize::from);
     arguments.test_threads.get_or_insert(threads);
-    let trials: Vec<_> = tests
-        .into_iter()
-        .map(|test| test.into_trial(root))
-        .collect();
+    let trials: Vec<_> = tests.into_iter().map(|test| test.into_trial(root)).collect();
     let unable = |trial: &&Trial| trial.has_ignored_flag() && !arguments.is_filtered_out(trial);
     let waiting = trials.iter().filter(unable).count();
     println!("needs root: {waiting}");
@@ -134,10 +119,7 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
 pub fn find_tool(tool: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
-    env::split_paths(&path)
-        .chain(system)
-        .map(|dir| dir.join(tool))
-        .find(|file| file.is_file())
+    env::split_paths(&path).chain(system).map(|dir| dir.join(tool)).find(|file| file.is_file())
 }
 
 /// The Debian package of a tool that lab tests use.
@@ -157,10 +139,6 @@ fn describe(error: &dyn error::Error) -> String {
     // An error that is the message of another one would only be said twice.
     causes.fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
-        if text.contains(&cause) {
-            text
-        } else {
-            format!("{text}\n  because: {cause}")
-        }
+        if text.contains(&cause) { text } else { format!("{text}\n  because: {cause}") }
     })
 }

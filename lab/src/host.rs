@@ -102,10 +102,7 @@ impl Host {
 
     /// Kills whatever was spawned here and still runs.
     pub(crate) fn end_processes(&self) {
-        for running in lock(&self.0.processes)
-            .drain(..)
-            .filter_map(|running| running.upgrade())
-        {
+        for running in lock(&self.0.processes).drain(..).filter_map(|running| running.upgrade()) {
             running.end();
         }
     }
@@ -113,9 +110,7 @@ impl Host {
     /// Sets a kernel setting of this machine, as `net.ipv4.ip_forward`.
     pub fn set_sysctl(&self, name: &str, value: &str) -> Result<()> {
         let (name, value) = (name.to_owned(), value.to_owned());
-        self.0
-            .namespace
-            .ask(move |_| sysctl::write(&name, &value))?
+        self.0.namespace.ask(move |_| sysctl::write(&name, &value))?
     }
 
     /// Reads a kernel setting of this machine.
@@ -126,18 +121,14 @@ impl Host {
 
     /// Makes it pass packets on, IPv4 and IPv6.
     pub fn forward(&self) -> Result<()> {
-        self.0
-            .namespace
-            .ask(|_| sysctl::write_all(sysctl::ROUTER))?
+        self.0.namespace.ask(|_| sysctl::write_all(sysctl::ROUTER))?
     }
 
     /// Adds an address to an interface; `lo` works too. IPv6 without duplicate address detection.
     pub fn add_address(&self, ifname: &str, net: IpNet) -> Result<()> {
         let action = format!("add {net} to {ifname} of {}", self.name());
         self.on_link(ifname, async move |netlink, index| {
-            netlink::add_address(&netlink, index, net)
-                .await
-                .map_err(LabError::netlink(action))
+            netlink::add_address(&netlink, index, net).await.map_err(LabError::netlink(action))
         })
     }
 
@@ -145,9 +136,7 @@ impl Host {
     pub fn delete_address(&self, ifname: &str, net: IpNet) -> Result<()> {
         let action = format!("delete {net} from {ifname} of {}", self.name());
         self.on_link(ifname, async move |netlink, index| {
-            netlink::delete_address(&netlink, index, net)
-                .await
-                .map_err(LabError::netlink(action))
+            netlink::delete_address(&netlink, index, net).await.map_err(LabError::netlink(action))
         })
     }
 
@@ -155,9 +144,7 @@ impl Host {
     pub fn addresses(&self, ifname: &str) -> Result<Vec<IpNet>> {
         let action = format!("list the addresses of {}", self.name());
         self.on_link(ifname, async move |netlink, index| {
-            netlink::addresses(&netlink, Some(index))
-                .await
-                .map_err(LabError::netlink(action))
+            netlink::addresses(&netlink, Some(index)).await.map_err(LabError::netlink(action))
         })
     }
 
@@ -170,18 +157,14 @@ impl Host {
         })?;
         let action = format!("route {net} via {via} on {}", self.name());
         self.0.namespace.netlink(async move |netlink| {
-            netlink::add_route(&netlink, net, via)
-                .await
-                .map_err(LabError::netlink(action))
+            netlink::add_route(&netlink, net, via).await.map_err(LabError::netlink(action))
         })
     }
 
     /// The link address of an interface.
     pub fn mac(&self, ifname: &str) -> Result<Mac> {
         let mac = self.link(ifname)?.mac;
-        mac.ok_or_else(|| LabError::Topology {
-            what: format!("{ifname} has no MAC"),
-        })
+        mac.ok_or_else(|| LabError::Topology { what: format!("{ifname} has no MAC") })
     }
 
     /// Whether the interface is up and sees a carrier, as the machine's own kernel says.
@@ -192,9 +175,7 @@ impl Host {
 
     fn link(&self, ifname: &str) -> Result<netlink::LinkView> {
         let ifname = ifname.to_owned();
-        self.0
-            .namespace
-            .netlink(async move |netlink| netlink::link(&netlink, &ifname).await)
+        self.0.namespace.netlink(async move |netlink| netlink::link(&netlink, &ifname).await)
     }
 
     /// Waits until the interface sees a carrier, or sees none.
@@ -204,20 +185,15 @@ impl Host {
     pub fn wait_for_carrier(&self, ifname: &str, carrier: bool, limit: Duration) -> Result<()> {
         let what = format!("{ifname} of {}: carrier {carrier}", self.name());
         let ifname = ifname.to_owned();
-        self.0
-            .namespace
-            .watch(MulticastGroup::Link, limit, what, async move |netlink| {
-                let link = netlink::link(netlink, &ifname).await?;
-                Ok((link.carrier == carrier).then_some(()))
-            })
+        self.0.namespace.watch(MulticastGroup::Link, limit, what, async move |netlink| {
+            let link = netlink::link(netlink, &ifname).await?;
+            Ok((link.carrier == carrier).then_some(()))
+        })
     }
 
     /// What the machine's kernel knows about a neighbour: its ARP or ND cache entry.
     pub fn neighbour(&self, address: IpAddr) -> Result<Option<Neighbour>> {
-        Ok(self
-            .neighbours()?
-            .into_iter()
-            .find(|neighbour| neighbour.address == address))
+        Ok(self.neighbours()?.into_iter().find(|neighbour| neighbour.address == address))
     }
 
     /// The whole neighbour table, both families.
@@ -241,17 +217,15 @@ impl Host {
         wanted: impl Fn(Option<&Neighbour>) -> bool + Send + 'static,
     ) -> Result<Option<Neighbour>> {
         let what = format!("the neighbour {address} of {}", self.name());
-        self.0
-            .namespace
-            .watch(MulticastGroup::Neigh, limit, what, async move |netlink| {
-                let all = netlink::neighbours(netlink).await;
-                let all = all.map_err(LabError::netlink("read the neighbour table"))?;
-                let found = all
-                    .iter()
-                    .filter_map(Neighbour::from_message)
-                    .find(|neighbour| neighbour.address == address);
-                Ok(wanted(found.as_ref()).then_some(found))
-            })
+        self.0.namespace.watch(MulticastGroup::Neigh, limit, what, async move |netlink| {
+            let all = netlink::neighbours(netlink).await;
+            let all = all.map_err(LabError::netlink("read the neighbour table"))?;
+            let found = all
+                .iter()
+                .filter_map(Neighbour::from_message)
+                .find(|neighbour| neighbour.address == address);
+            Ok(wanted(found.as_ref()).then_some(found))
+        })
     }
 
     /// Forgets every neighbour, so that the next packet asks again.

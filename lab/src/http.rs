@@ -62,10 +62,7 @@ fn exchange(address: SocketAddr, path: &str, limit: Duration) -> io::Result<Vec<
     let mut stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
@@ -73,22 +70,11 @@ fn exchange(address: SocketAddr, path: &str, limit: Duration) -> io::Result<Vec<
 
 /// Splits an answer that ends with its connection into status and body.
 fn page(url: &str, answer: &[u8]) -> Result<Page> {
-    let bad = |why: &str| LabError::Http {
-        url: url.to_owned(),
-        why: why.to_owned(),
-    };
+    let bad = |why: &str| LabError::Http { url: url.to_owned(), why: why.to_owned() };
     let text = String::from_utf8_lossy(answer);
-    let (head, body) = text
-        .split_once("\r\n\r\n")
-        .ok_or_else(|| bad("its head has no end"))?;
-    let status = head
-        .split_ascii_whitespace()
-        .nth(1)
-        .and_then(|status| status.parse().ok());
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| bad("its head has no end"))?;
+    let status = head.split_ascii_whitespace().nth(1).and_then(|status| status.parse().ok());
     let status = status.filter(|_| head.starts_with("HTTP/1."));
     let status = status.ok_or_else(|| bad("it has no status line"))?;
-    Ok(Page {
-        status,
-        body: body.to_owned(),
-    })
+    Ok(Page { status, body: body.to_owned() })
 }

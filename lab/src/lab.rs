@@ -1,6 +1,7 @@
 //! A lab: hosts and bridges that come and go together.
 
 use std::{
+    env,
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -47,14 +48,14 @@ pub struct Lab {
 impl Lab {
     /// An empty lab. The name is for people: two labs may have the same.
     pub fn new(name: &str) -> Result<Self> {
-        let dir = tempfile::Builder::new().prefix("lab-").tempdir();
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("lab-");
+        let dir = match env::var_os("VIPCAST_LAB_KEEP") {
+            Some(parent) => builder.disable_cleanup(true).tempdir_in(parent),
+            None => builder.tempdir(),
+        };
         let dir = dir.map_err(LabError::io("create the lab's folder"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            dir,
-            hosts: Mutex::default(),
-            bridges: Mutex::default(),
-        })
+        Ok(Self { name: name.to_owned(), dir, hosts: Mutex::default(), bridges: Mutex::default() })
     }
 
     /// The name given to [`Lab::new`].
@@ -62,7 +63,8 @@ impl Lab {
         &self.name
     }
 
-    /// A folder for the lab's files: captures, manifests, state. It goes with the lab.
+    /// A folder for the lab's files: captures, manifests, state. It goes with the lab, unless the
+    /// variable `VIPCAST_LAB_KEEP` names the folder in which to put and keep it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -76,9 +78,8 @@ impl Lab {
         if hosts.iter().any(|host| host.name() == name) {
             return Err(taken(name));
         }
-        let number = u16::try_from(hosts.len() + 1).map_err(|_| LabError::Topology {
-            what: "a lab holds 65535 hosts".to_owned(),
-        })?;
+        let number = u16::try_from(hosts.len() + 1)
+            .map_err(|_| LabError::Topology { what: "a lab holds 65535 hosts".to_owned() })?;
         let host = Host::new(name, number)?;
         hosts.push(host.clone());
         Ok(host)
@@ -118,10 +119,7 @@ impl Lab {
         ifname: &str,
         addresses: &[&str],
     ) -> Result<Port> {
-        let addresses = addresses
-            .iter()
-            .map(|text| parse_net(text))
-            .collect::<Result<Vec<_>>>()?;
+        let addresses = addresses.iter().map(|text| parse_net(text)).collect::<Result<Vec<_>>>()?;
         let port = Port::connect(host, bridge, ifname)?;
         for net in addresses {
             host.add_address(ifname, net)?;
@@ -131,10 +129,7 @@ impl Lab {
 
     /// The host of that name.
     pub fn host(&self, name: &str) -> Option<Host> {
-        lock(&self.hosts)
-            .iter()
-            .find(|host| host.name() == name)
-            .cloned()
+        lock(&self.hosts).iter().find(|host| host.name() == name).cloned()
     }
 
     /// All hosts, in the order in which they were added.
@@ -152,9 +147,7 @@ impl Drop for Lab {
 }
 
 fn taken(name: &str) -> LabError {
-    LabError::Topology {
-        what: format!("the lab has a {name} already"),
-    }
+    LabError::Topology { what: format!("the lab has a {name} already") }
 }
 
 /// Parses an address with its prefix length.
@@ -171,9 +164,7 @@ pub(crate) fn check_ifname(name: &str) -> Result<()> {
     if (1..=15).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".." {
         return Ok(());
     }
-    Err(LabError::BadName {
-        name: name.to_owned(),
-    })
+    Err(LabError::BadName { name: name.to_owned() })
 }
 
 /// Locks, also after a panic: what the locks of this crate guard is whole at any time.

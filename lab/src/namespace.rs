@@ -57,14 +57,8 @@ impl Namespace {
                 Err(error) => drop(ready.send(Err(error))),
             })
             .map_err(LabError::io("start a namespace's thread"))?;
-        let file = opened.recv().map_err(|_| LabError::Gone {
-            host: name.to_owned(),
-        })??;
-        Ok(Self {
-            name: name.to_owned(),
-            jobs,
-            file,
-        })
+        let file = opened.recv().map_err(|_| LabError::Gone { host: name.to_owned() })??;
+        Ok(Self { name: name.to_owned(), jobs, file })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -81,19 +75,14 @@ impl Namespace {
         &self,
         work: impl FnOnce(&Resident) -> T + Send + 'static,
     ) -> Result<T> {
-        let gone = || LabError::Gone {
-            host: self.name.clone(),
-        };
+        let gone = || LabError::Gone { host: self.name.clone() };
         let (reply, answer) = channel();
         let job: Job = Box::new(move |resident| {
             // A panic belongs to the caller; the thread is still needed.
             drop(reply.send(catch_unwind(AssertUnwindSafe(|| work(resident)))));
         });
         self.jobs.send(job).map_err(|_| gone())?;
-        answer
-            .recv()
-            .map_err(|_| gone())?
-            .map_or_else(|panic| resume_unwind(panic), Ok)
+        answer.recv().map_err(|_| gone())?.map_or_else(|panic| resume_unwind(panic), Ok)
     }
 
     /// Runs a netlink conversation in the namespace.
@@ -128,17 +117,11 @@ impl Namespace {
                     }
                     if changes.next().await.is_none() {
                         let source = io::ErrorKind::UnexpectedEof.into();
-                        return Err(LabError::Io {
-                            action: "follow netlink".to_owned(),
-                            source,
-                        });
+                        return Err(LabError::Io { action: "follow netlink".to_owned(), source });
                     }
                 }
             }));
-            found.unwrap_or(Err(LabError::Timeout {
-                what,
-                waited: limit,
-            }))
+            found.unwrap_or(Err(LabError::Timeout { what, waited: limit }))
         })?
     }
 
@@ -149,8 +132,7 @@ impl Namespace {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<thread::JoinHandle<T>> {
         let builder = Builder::new().name(format!("{} {name}", self.name));
-        self.ask(move |_| builder.spawn(work))?
-            .map_err(LabError::io("start a thread"))
+        self.ask(move |_| builder.spawn(work))?.map_err(LabError::io("start a thread"))
     }
 
     /// Runs `work` on a new thread inside the namespace, and waits for it. A panic comes through.
@@ -165,14 +147,10 @@ impl Namespace {
 
 /// Gives the calling thread namespaces of its own, and opens a netlink socket in them.
 fn move_in() -> Result<(File, Resident)> {
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).map_err(LabError::io(
-        "create a network namespace (was enter() called first?)",
-    ))?;
-    mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .map_err(LabError::io("make the namespace's mounts private"))?;
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+        .map_err(LabError::io("create a network namespace (was enter() called first?)"))?;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .map_err(LabError::io("make the namespace's mounts private"))?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("sysfs", "/sys", "sysfs", quiet, None).map_err(LabError::io("mount its /sys"))?;
     let file =

@@ -30,29 +30,18 @@ pub(crate) struct LinkView {
 }
 
 pub(crate) async fn link(netlink: &Handle, name: &str) -> Result<LinkView> {
-    let found = netlink
-        .link()
-        .get()
-        .match_name(name.to_owned())
-        .execute()
-        .try_next()
-        .await;
+    let found = netlink.link().get().match_name(name.to_owned()).execute().try_next().await;
     let message = found.map_err(LabError::netlink(format!("look up {name}")))?;
-    let message = message.ok_or_else(|| LabError::Topology {
-        what: format!("no link {name}"),
-    })?;
+    let message = message.ok_or_else(|| LabError::Topology { what: format!("no link {name}") })?;
     Ok(view(&message))
 }
 
 fn view(message: &LinkMessage) -> LinkView {
     let flags = message.header.flags;
-    let mac = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::Address(bytes) => Mac::from_slice(bytes),
-            _ => None,
-        });
+    let mac = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(bytes) => Mac::from_slice(bytes),
+        _ => None,
+    });
     LinkView {
         index: message.header.index,
         mac,
@@ -94,11 +83,9 @@ pub(crate) async fn set_port(
     index: u32,
     settings: &[InfoBridgePort],
 ) -> Result<(), Error> {
-    let message = settings
-        .iter()
-        .fold(LinkBridgePort::new(index), |message, setting| {
-            message.append_info_data(setting.clone())
-        });
+    let message = settings.iter().fold(LinkBridgePort::new(index), |message, setting| {
+        message.append_info_data(setting.clone())
+    });
     netlink.link().set_port(message.build()).execute().await
 }
 
@@ -113,13 +100,8 @@ pub(crate) async fn add_address(netlink: &Handle, index: u32, net: IpNet) -> Res
 }
 
 pub(crate) async fn delete_address(netlink: &Handle, index: u32, net: IpNet) -> Result<(), Error> {
-    let all: Vec<_> = netlink
-        .address()
-        .get()
-        .set_link_index_filter(index)
-        .execute()
-        .try_collect()
-        .await?;
+    let all: Vec<_> =
+        netlink.address().get().set_link_index_filter(index).execute().try_collect().await?;
     for message in all {
         if address(&message) == Some(net) {
             netlink.address().del(message).execute().await?;
@@ -178,37 +160,26 @@ pub(crate) async fn neighbours(netlink: &Handle) -> Result<Vec<NeighbourMessage>
 }
 
 pub(crate) fn neighbour_address(message: &NeighbourMessage) -> Option<IpAddr> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => {
-                Some((*address).into())
-            }
-            NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => {
-                Some((*address).into())
-            }
-            _ => None,
-        })
+    message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::Destination(NeighbourAddress::Inet(address)) => Some((*address).into()),
+        NeighbourAttribute::Destination(NeighbourAddress::Inet6(address)) => {
+            Some((*address).into())
+        }
+        _ => None,
+    })
 }
 
 pub(crate) fn neighbour_mac(message: &NeighbourMessage) -> Option<Mac> {
-    message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            NeighbourAttribute::LinkLayerAddress(bytes) => Mac::from_slice(bytes),
-            _ => None,
-        })
+    message.attributes.iter().find_map(|attribute| match attribute {
+        NeighbourAttribute::LinkLayerAddress(bytes) => Mac::from_slice(bytes),
+        _ => None,
+    })
 }
 
 /// Deletes all entries but those set by hand.
 pub(crate) async fn flush_neighbours(netlink: &Handle) -> Result<(), Error> {
     for message in neighbours(netlink).await? {
-        if matches!(
-            message.header.state,
-            NeighbourState::Permanent | NeighbourState::Noarp
-        ) {
+        if matches!(message.header.state, NeighbourState::Permanent | NeighbourState::Noarp) {
             continue;
         }
         match netlink.neighbours().del(message).execute().await {
@@ -222,23 +193,13 @@ pub(crate) async fn flush_neighbours(netlink: &Handle) -> Result<(), Error> {
 
 /// The settings of the bridge port `index`; empty if it is no bridge port.
 pub(crate) async fn port_settings(netlink: &Handle, index: u32) -> Result<Vec<InfoBridgePort>> {
-    let found = netlink
-        .link()
-        .get()
-        .match_index(index)
-        .execute()
-        .try_next()
-        .await;
+    let found = netlink.link().get().match_index(index).execute().try_next().await;
     let message = found.map_err(LabError::netlink("look up a bridge port"))?;
-    let attributes = message
-        .map(|message| message.attributes)
-        .unwrap_or_default();
-    let infos = attributes
-        .into_iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::LinkInfo(infos) => Some(infos),
-            _ => None,
-        });
+    let attributes = message.map(|message| message.attributes).unwrap_or_default();
+    let infos = attributes.into_iter().find_map(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => Some(infos),
+        _ => None,
+    });
     let settings = infos.into_iter().flatten().find_map(|info| match info {
         LinkInfo::PortData(InfoPortData::BridgePort(settings)) => Some(settings),
         _ => None,

@@ -42,7 +42,7 @@ pub struct Port {
 #[derive(Debug)]
 pub(crate) struct PortRecord {
     pub(crate) index: u32,
-    pub(crate) host: String,
+    pub(crate) host: Arc<str>,
     /// When frames from the host were dropped on entering the bridge.
     deaf: Mutex<Vec<Span>>,
 }
@@ -63,10 +63,7 @@ impl PortRecord {
     fn begin_drop(&self) {
         let mut spans = lock(&self.deaf);
         if spans.last().is_none_or(|span| span.to.is_some()) {
-            spans.push(Span {
-                from: Instant::now(),
-                to: None,
-            });
+            spans.push(Span { from: Instant::now(), to: None });
         }
     }
 
@@ -82,11 +79,7 @@ impl Port {
         check_ifname(ifname)?;
         // The host's name, as far as it fits, then a number that tells two cables apart.
         let number = bridge.ports().len();
-        let short: String = host
-            .name()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+        let short: String = host.name().chars().filter(char::is_ascii_alphanumeric).collect();
         let here = format!("{:.10}-{number}", short);
         let action = format!("connect {ifname} of {} to {}", host.name(), bridge.name());
         let veth = Veth {
@@ -97,16 +90,10 @@ impl Port {
             mac: host.next_mac(),
         };
         let index = bridge.namespace().netlink(async move |netlink| {
-            netlink::add_veth(&netlink, &veth)
-                .await
-                .map_err(LabError::netlink(action))?;
+            netlink::add_veth(&netlink, &veth).await.map_err(LabError::netlink(action))?;
             Ok(netlink::link(&netlink, &here).await?.index)
         })?;
-        let record = PortRecord {
-            index,
-            host: host.name().to_owned(),
-            deaf: Mutex::default(),
-        };
+        let record = PortRecord { index, host: host.name().into(), deaf: Mutex::default() };
         let port = Self {
             host: host.clone(),
             bridge: bridge.clone(),
@@ -193,9 +180,7 @@ impl Port {
         }
         self.heal()?;
         let what = "this kernel has no locked bridge ports: one-way cuts need Linux 5.18";
-        Err(LabError::Topology {
-            what: what.to_owned(),
-        })
+        Err(LabError::Topology { what: what.to_owned() })
     }
 
     /// Undoes every fault. When this returns, frames pass.
@@ -217,9 +202,7 @@ impl Port {
         let action = format!("{} {self}", if up { "plug in" } else { "unplug" });
         let index = self.record.index;
         self.bridge.namespace().netlink(async move |netlink| {
-            netlink::set_up(&netlink, index, up)
-                .await
-                .map_err(LabError::netlink(action))
+            netlink::set_up(&netlink, index, up).await.map_err(LabError::netlink(action))
         })
     }
 
@@ -237,29 +220,18 @@ impl Port {
         let index = self.record.index;
         let check = async move |netlink: &Handle| {
             let forwarding = InfoBridgePort::State(BridgePortState::Forwarding);
-            if netlink::port_settings(netlink, index)
-                .await?
-                .contains(&forwarding)
-            {
+            if netlink::port_settings(netlink, index).await?.contains(&forwarding) {
                 return Ok(Some(()));
             }
             // Refused until the port has a carrier; its coming is the next change.
             Ok(netlink::set_port(netlink, index, &[forwarding]).await.ok())
         };
-        self.bridge
-            .namespace()
-            .watch(MulticastGroup::Link, SETTLE, what, check)
+        self.bridge.namespace().watch(MulticastGroup::Link, SETTLE, what, check)
     }
 }
 
 impl std::fmt::Display for Port {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} of {} on {}",
-            self.ifname,
-            self.host.name(),
-            self.bridge.name()
-        )
+        write!(f, "{} of {} on {}", self.ifname, self.host.name(), self.bridge.name())
     }
 }

@@ -65,10 +65,7 @@ impl Process {
     pub(crate) fn spawn(host: &Host, mut command: Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let name = format!("{program} on {}", host.name());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         enter::forget_stage(&mut command);
         let failed = format!("start {name}");
@@ -79,10 +76,7 @@ impl Process {
             .map_err(LabError::io(failed.as_str()))?;
         let group = Pid::from_child(&child);
         let pidfd = pidfd_open(group, PidfdFlags::empty()).map_err(LabError::io(failed))?;
-        let output = Arc::new(Output {
-            state: Mutex::default(),
-            grown: Condvar::new(),
-        });
+        let output = Arc::new(Output { state: Mutex::default(), grown: Condvar::new() });
         lock(&output.state).open_streams = 2;
         if let Some(stdout) = child.stdout.take() {
             read_lines(stdout, false, Arc::clone(&output));
@@ -91,13 +85,7 @@ impl Process {
             read_lines(stderr, true, Arc::clone(&output));
         }
         let child = Mutex::new(child);
-        Ok(Self(Arc::new(Running {
-            name,
-            child,
-            group,
-            pidfd,
-            output,
-        })))
+        Ok(Self(Arc::new(Running { name, child, group, pidfd, output })))
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Running> {
@@ -116,11 +104,7 @@ impl Process {
 
     /// All that it printed so far, as one text.
     pub fn output(&self) -> String {
-        lock(&self.0.output.state)
-            .lines
-            .iter()
-            .map(|line| line.text.clone() + "\n")
-            .collect()
+        lock(&self.0.output.state).lines.iter().map(|line| line.text.clone() + "\n").collect()
     }
 
     /// Waits for a line that contains `pattern`, among those printed already too.
@@ -148,27 +132,12 @@ impl Process {
             looked = looked.max(state.lines.len());
             let left = limit.saturating_sub(start.elapsed());
             if left.is_zero() || state.open_streams == 0 {
-                let how = if left.is_zero() {
-                    "it said"
-                } else {
-                    "it ended after saying"
-                };
+                let how = if left.is_zero() { "it said" } else { "it ended after saying" };
                 let tail = state.lines.len().saturating_sub(10);
-                let said: Vec<_> = state
-                    .lines
-                    .iter()
-                    .skip(tail)
-                    .map(|line| &*line.text)
-                    .collect();
-                let what = format!(
-                    "`{pattern}` from {}; {how}:\n  {}",
-                    self.0.name,
-                    said.join("\n  ")
-                );
-                return Err(LabError::Timeout {
-                    what,
-                    waited: start.elapsed(),
-                });
+                let said: Vec<_> = state.lines.iter().skip(tail).map(|line| &*line.text).collect();
+                let what =
+                    format!("`{pattern}` from {}; {how}:\n  {}", self.0.name, said.join("\n  "));
+                return Err(LabError::Timeout { what, waited: start.elapsed() });
             }
             let waited = self.0.output.grown.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -221,10 +190,7 @@ impl Process {
             let left = Timespec::try_from(left).ok();
             match poll(&mut end, left.as_ref()) {
                 Ok(0) => {
-                    return Err(LabError::Timeout {
-                        what: what(),
-                        waited: limit,
-                    });
+                    return Err(LabError::Timeout { what: what(), waited: limit });
                 }
                 Ok(_) => break,
                 Err(Errno::INTR) => {}
@@ -270,17 +236,10 @@ fn read_lines(stream: impl Read + Send + 'static, error: bool, output: Arc<Outpu
     thread::spawn(move || {
         let mut reader = BufReader::new(stream);
         let mut bytes = Vec::new();
-        while reader
-            .read_until(b'\n', &mut bytes)
-            .is_ok_and(|read| read > 0)
-        {
+        while reader.read_until(b'\n', &mut bytes).is_ok_and(|read| read > 0) {
             let text = String::from_utf8_lossy(&bytes);
             let text = text.trim_end_matches(['\n', '\r']).to_owned();
-            lock(&output.state).lines.push(Line {
-                at: Instant::now(),
-                error,
-                text,
-            });
+            lock(&output.state).lines.push(Line { at: Instant::now(), error, text });
             output.grown.notify_all();
             bytes.clear();
         }

@@ -63,12 +63,7 @@ impl Server {
             host.start(move || serve_http(&listener, &page, &stop_http))?,
             host.start(move || echo(&datagrams, &name, &stop_echo))?,
         ];
-        Ok(Self {
-            port,
-            sockets,
-            stopped,
-            threads,
-        })
+        Ok(Self { port, sockets, stopped, threads })
     }
 
     /// The port it serves.
@@ -151,30 +146,17 @@ fn echo(socket: &Socket, name: &str, stopped: &AtomicBool) {
         let (Some(from), length) = (message.address, message.bytes) else {
             continue;
         };
-        let mut to = message
-            .cmsgs()
-            .into_iter()
-            .flatten()
-            .find_map(|control| match control {
-                ControlMessageOwned::Ipv6PacketInfo(info) => Some(info),
-                _ => None,
-            });
+        let mut to = message.cmsgs().into_iter().flatten().find_map(|control| match control {
+            ControlMessageOwned::Ipv6PacketInfo(info) => Some(info),
+            _ => None,
+        });
         if let Some(info) = &mut to {
             // The way back is the routing table's business.
             info.ipi6_ifindex = 0;
         }
         let source = to.as_ref().map(ControlMessage::Ipv6PacketInfo);
-        let reply = [
-            io::IoSlice::new(&buffer[..length]),
-            io::IoSlice::new(name.as_bytes()),
-        ];
+        let reply = [io::IoSlice::new(&buffer[..length]), io::IoSlice::new(name.as_bytes())];
         // A client that is gone, or out of reach, is its own affair.
-        let _ = sendmsg(
-            fd,
-            &reply,
-            source.as_slice(),
-            MsgFlags::empty(),
-            Some(&from),
-        );
+        let _ = sendmsg(fd, &reply, source.as_slice(), MsgFlags::empty(), Some(&from));
     }
 }

@@ -33,16 +33,12 @@ pub(crate) const HOST: &[(&str, &str)] = &[
 ];
 
 /// For a namespace that holds nothing but a switch.
-pub(crate) const NO_IPV6: &[(&str, &str)] = &[
-    ("net.ipv6.conf.all.disable_ipv6", "1"),
-    ("net.ipv6.conf.default.disable_ipv6", "1"),
-];
+pub(crate) const NO_IPV6: &[(&str, &str)] =
+    &[("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
 
 /// For a host that passes packets on.
-pub(crate) const ROUTER: &[(&str, &str)] = &[
-    ("net.ipv4.ip_forward", "1"),
-    ("net.ipv6.conf.all.forwarding", "1"),
-];
+pub(crate) const ROUTER: &[(&str, &str)] =
+    &[("net.ipv4.ip_forward", "1"), ("net.ipv6.conf.all.forwarding", "1")];
 
 /// Writes settings in the namespace of the calling thread. A kernel without IPv6 has none of its
 /// settings; that is no error here.
@@ -70,10 +66,6 @@ pub(crate) fn read(name: &str) -> Result<String> {
 }
 
 fn path(name: &str) -> std::path::PathBuf {
-    let relative = if name.contains('/') {
-        name.to_owned()
-    } else {
-        name.replace('.', "/")
-    };
+    let relative = if name.contains('/') { name.to_owned() } else { name.replace('.', "/") };
     Path::new("/proc/sys").join(relative)
 }

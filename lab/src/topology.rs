@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use crate::{
     bridge::{Bridge, BridgeOptions},
-    error::Result,
+    error::{LabError, Result},
     host::Host,
-    lab::Lab,
+    lab::{Lab, parse_net},
     port::Port,
 };
 
@@ -95,47 +95,26 @@ impl Topology {
         let join = |name: &str, bridge: &Bridge, ipv4: &str, ipv6: &str| {
             let host = lab.add_host(name)?;
             let port = lab.connect(&host, bridge, "eth0", &[ipv4, ipv6])?;
-            let [ipv4, ipv6] = [ipv4, ipv6].map(|net| crate::lab::parse_net(net));
-            Ok::<_, crate::LabError>(Node {
-                host,
-                port,
-                ipv4: ipv4?.addr(),
-                ipv6: ipv6?.addr(),
-            })
+            let [ipv4, ipv6] = [ipv4, ipv6].map(parse_net);
+            Ok::<_, LabError>(Node { host, port, ipv4: ipv4?.addr(), ipv6: ipv6?.addr() })
         };
         let router = join("router", &lan, "172.18.255.254/16", "fd18::ffff/64")?;
-        lab.connect(
-            &router,
-            &outside,
-            "eth1",
-            &["192.0.2.254/24", "fd19::ffff/64"],
-        )?;
+        lab.connect(&router, &outside, "eth1", &["192.0.2.254/24", "fd19::ffff/64"])?;
         router.forward()?;
         let home = |node: Node, ipv4: &str, ipv6: &str| {
             node.add_route("0.0.0.0/0", ipv4)?;
             node.add_route("::/0", ipv6)?;
-            Ok::<_, crate::LabError>(node)
+            Ok::<_, LabError>(node)
         };
         let on_lan = |node| home(node, "172.18.255.254", "fd18::ffff");
         let nodes = ('a'..='z').zip(1..=nodes).map(|(letter, number)| {
-            let (ipv4, ipv6) = (
-                format!("172.18.1.{number}/16"),
-                format!("fd18::{number:x}/64"),
-            );
+            let (ipv4, ipv6) = (format!("172.18.1.{number}/16"), format!("fd18::{number:x}/64"));
             on_lan(join(&format!("node-{letter}"), &lan, &ipv4, &ipv6)?)
         });
         let nodes = nodes.collect::<Result<Vec<_>>>()?;
         let client = on_lan(join("client", &lan, "172.18.2.1/16", "fd18::c1/64")?)?;
         let far = join("outside-client", &outside, "192.0.2.1/24", "fd19::c1/64")?;
         let outside_client = home(far, "192.0.2.254", "fd19::ffff")?;
-        Ok(Self {
-            lab,
-            lan,
-            outside,
-            nodes,
-            client,
-            router,
-            outside_client,
-        })
+        Ok(Self { lab, lan, outside, nodes, client, router, outside_client })
     }
 }
