@@ -42,12 +42,7 @@ impl Exploration {
     /// If one of the two variables is set and not a number.
     #[must_use]
     pub fn seeds(seeds: Range<u64>) -> Self {
-        let number = |name: &str| {
-            let text = std::env::var(name).ok()?;
-            let parsed = text.trim().parse::<u64>();
-            Some(parsed.unwrap_or_else(|_| panic!("{name} must be a number, and is {text:?}")))
-        };
-        Self::exactly(asked(seeds, number(SEED), number(SEEDS)))
+        Self::exactly(seeds_asked_for(seeds))
     }
 
     /// These seeds, whatever the environment says.
@@ -155,6 +150,16 @@ fn catch<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
             .or_else(|| payload.downcast_ref::<&str>().map(ToString::to_string));
         Err(message.unwrap_or_else(|| "panicked without a message".into()))
     })
+}
+
+/// These seeds, unless the environment asks for others.
+pub(crate) fn seeds_asked_for(seeds: Range<u64>) -> Range<u64> {
+    let number = |name: &str| {
+        let text = std::env::var(name).ok()?;
+        let parsed = text.trim().parse::<u64>();
+        Some(parsed.unwrap_or_else(|_| panic!("{name} must be a number, and is {text:?}")))
+    };
+    asked(seeds, number(SEED), number(SEEDS))
 }
 
 fn asked(seeds: Range<u64>, one: Option<u64>, count: Option<u64>) -> Range<u64> {

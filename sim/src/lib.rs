@@ -7,6 +7,7 @@
 //!   (`VIPCAST_SIM_SEED`), and its schedule shrinks to the faults that matter.
 //! - [`Transcript`]: what happened, comparable whole; [`Recorded`] writes one for any machine under
 //!   any driver.
+//! - [`contract`]: the test kit that every machine passes.
 //!
 //! What it is not: a model of any protocol, of Ethernet or of IP. Packets are bytes; a node sees the
 //! link by which they came. It knows nothing but [`vipcast_sans_io`].
@@ -87,6 +88,8 @@
 //! ```
 
 #![forbid(unsafe_code)]
+
+pub mod contract;
 
 mod clock;
 mod counts;

@@ -85,6 +85,9 @@ pub(crate) enum Stream {
     Way(SegmentId, NodeId, NodeId),
     Node(NodeId),
     Schedule,
+    Contract,
+    Pauses,
+    Flood,
 }
 
 impl Stream {
@@ -95,6 +98,9 @@ impl Stream {
             }
             Self::Node(node) => (2, u64::from(node.0)),
             Self::Schedule => (3, 0),
+            Self::Contract => (4, 0),
+            Self::Pauses => (5, 0),
+            Self::Flood => (6, 0),
         };
         Rng::stream(seed, (kind << 56) | rest)
     }

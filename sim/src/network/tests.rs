@@ -269,8 +269,7 @@ fn loss_and_duplication_happen_about_as_often_as_asked() {
 #[test]
 fn one_seed_fixes_all_and_another_changes_it() {
     let run = |seed| {
-        let mut config = Config::default();
-        config.quality = Quality::poor();
+        let config = Config { quality: Quality::poor(), ..Config::default() };
         let mut net = world(seed, config, 4);
         let schedule = Schedule::generate(seed, &crate::Bounds::default(), &net.topology());
         net.install(&schedule);
