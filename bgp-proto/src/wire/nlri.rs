@@ -1,0 +1,253 @@
+use alloc::vec::Vec;
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+use super::{Afi, Family, Safi, reader::Reader};
+
+/// Tells several paths of one prefix apart (RFC 7911 §3). 0 where the session has no identifiers.
+pub type PathId = u32;
+
+/// A field of prefixes, as it lies in an UPDATE: for IPv4 and IPv6 unicast checked when the UPDATE
+/// was decoded.
+#[derive(Clone, Copy, Debug)]
+pub struct Nlri<'a> {
+    family: Family,
+    add_path: bool,
+    bytes: &'a [u8],
+}
+
+impl<'a> Nlri<'a> {
+    pub(crate) const fn new(family: Family, add_path: bool, bytes: &'a [u8]) -> Self {
+        Self { family, add_path, bytes }
+    }
+
+    /// The family of the prefixes.
+    #[must_use]
+    pub const fn family(&self) -> Family {
+        self.family
+    }
+
+    /// Whether each prefix is preceded by a [`PathId`].
+    #[must_use]
+    pub const fn has_path_ids(&self) -> bool {
+        self.add_path
+    }
+
+    /// The octets, for families that this crate does not read.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Whether there is no prefix.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The prefixes; none for families other than IPv4 and IPv6 unicast.
+    #[must_use]
+    pub const fn prefixes(&self) -> Prefixes<'a> {
+        Prefixes { v4: self.ipv4(), v6: self.ipv6() }
+    }
+
+    /// The prefixes of IPv4 unicast; none for other families. Faster than
+    /// [`prefixes`](Self::prefixes), above all when it is folded.
+    #[must_use]
+    pub const fn ipv4(&self) -> Ipv4Prefixes<'a> {
+        let matches = self.family.afi.0 == Afi::IPV4.0 && self.family.safi.0 == Safi::UNICAST.0;
+        Ipv4Prefixes {
+            reader: Reader::new(if matches { self.bytes } else { &[] }),
+            add_path: self.add_path,
+        }
+    }
+
+    /// The prefixes of IPv6 unicast; none for other families.
+    #[must_use]
+    pub const fn ipv6(&self) -> Ipv6Prefixes<'a> {
+        let matches = self.family.afi.0 == Afi::IPV6.0 && self.family.safi.0 == Safi::UNICAST.0;
+        Ipv6Prefixes {
+            reader: Reader::new(if matches { self.bytes } else { &[] }),
+            add_path: self.add_path,
+        }
+    }
+
+    /// Whether every prefix is whole and not longer than its family allows (RFC 7606 §5.3). Families
+    /// that are not read are not judged.
+    pub(crate) fn is_well_formed(&self) -> bool {
+        match self.family {
+            Family::IPV4_UNICAST => check::<32, 5, 40>(self.bytes, self.add_path),
+            Family::IPV6_UNICAST => check::<128, 17, 136>(self.bytes, self.add_path),
+            _ => true,
+        }
+    }
+}
+
+/// Walks the field. `HOST` octets hold a host route of `BITS` bits, `RUN` octets eight of them.
+fn check<const BITS: u8, const HOST: usize, const RUN: usize>(
+    mut bytes: &[u8],
+    add_path: bool,
+) -> bool {
+    let id = if add_path { 4 } else { 0 };
+    loop {
+        if !add_path {
+            bytes = skip_host_routes::<BITS, HOST, RUN>(bytes);
+        }
+        if bytes.is_empty() {
+            return true;
+        }
+        let Some(&bits) = bytes.get(id) else {
+            return false;
+        };
+        let len = id + 1 + usize::from(bits).div_ceil(8);
+        match bytes.get(len..) {
+            Some(rest) if bits <= BITS => bytes = rest,
+            _ => return false,
+        }
+    }
+}
+
+/// Most of what an announcer sends, and hears back, are runs of host routes.
+fn skip_host_routes<const BITS: u8, const HOST: usize, const RUN: usize>(
+    mut bytes: &[u8],
+) -> &[u8] {
+    while let Some((run, rest)) = bytes.split_first_chunk::<RUN>() {
+        let lengths = run.iter().step_by(HOST);
+        if lengths.fold(0, |differs, bits| differs | (bits ^ BITS)) != 0 {
+            break;
+        }
+        bytes = rest;
+    }
+    bytes
+}
+
+/// The prefixes of an IPv4 unicast field. Bits beyond a prefix's length are cleared.
+#[derive(Clone, Debug)]
+pub struct Ipv4Prefixes<'a> {
+    reader: Reader<'a>,
+    add_path: bool,
+}
+
+impl Iterator for Ipv4Prefixes<'_> {
+    type Item = (PathId, Ipv4Net);
+
+    #[inline]
+    fn next(&mut self) -> Option<(PathId, Ipv4Net)> {
+        let path_id = if self.add_path { self.reader.u32()? } else { 0 };
+        let bits = self.reader.u8()?.min(32);
+        let len = usize::from(bits).div_ceil(8);
+        // Four octets are read where four follow, which is nearly always; the surplus is masked.
+        let octets = match self.reader.rest().first_chunk::<4>() {
+            Some(&octets) => {
+                self.reader.take(len)?;
+                octets
+            }
+            None => padded(self.reader.take(len)?),
+        };
+        let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+        let address = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
+        Some((path_id, Ipv4Net::new(address, bits).ok()?))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut f: F) -> B {
+        let mut folded = init;
+        if !self.add_path {
+            // The run of host routes at the front, without a decision a prefix.
+            let rest = self.reader.rest();
+            let tail = skip_host_routes::<32, 5, 40>(rest);
+            let (run, _) = rest.split_at_checked(rest.len() - tail.len()).unwrap_or_default();
+            for route in run.chunks_exact(5) {
+                if let &[_, a, b, c, d] = route
+                    && let Ok(net) = Ipv4Net::new(Ipv4Addr::new(a, b, c, d), 32)
+                {
+                    folded = f(folded, (0, net));
+                }
+            }
+            self.reader = Reader::new(tail);
+        }
+        for item in self {
+            folded = f(folded, item);
+        }
+        folded
+    }
+}
+
+/// The prefixes of an IPv6 unicast field. Bits beyond a prefix's length are cleared.
+#[derive(Clone, Debug)]
+pub struct Ipv6Prefixes<'a> {
+    reader: Reader<'a>,
+    add_path: bool,
+}
+
+impl Iterator for Ipv6Prefixes<'_> {
+    type Item = (PathId, Ipv6Net);
+
+    #[inline]
+    fn next(&mut self) -> Option<(PathId, Ipv6Net)> {
+        let path_id = if self.add_path { self.reader.u32()? } else { 0 };
+        let bits = self.reader.u8()?.min(128);
+        let len = usize::from(bits).div_ceil(8);
+        let octets = match self.reader.rest().first_chunk::<16>() {
+            Some(&octets) => {
+                self.reader.take(len)?;
+                octets
+            }
+            None => padded(self.reader.take(len)?),
+        };
+        let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+        let address = Ipv6Addr::from_bits(u128::from_be_bytes(octets) & mask);
+        Some((path_id, Ipv6Net::new(address, bits).ok()?))
+    }
+}
+
+/// The prefixes of an IPv4 or IPv6 unicast field.
+#[derive(Clone, Debug)]
+pub struct Prefixes<'a> {
+    v4: Ipv4Prefixes<'a>,
+    v6: Ipv6Prefixes<'a>,
+}
+
+impl Iterator for Prefixes<'_> {
+    type Item = (PathId, IpNet);
+
+    fn next(&mut self) -> Option<(PathId, IpNet)> {
+        match self.v4.next() {
+            Some((id, net)) => Some((id, IpNet::V4(net))),
+            None => self.v6.next().map(|(id, net)| (id, IpNet::V6(net))),
+        }
+    }
+
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, init: B, mut f: F) -> B {
+        let folded = self.v4.fold(init, |b, (id, net)| f(b, (id, IpNet::V4(net))));
+        self.v6.fold(folded, |b, (id, net)| f(b, (id, IpNet::V6(net))))
+    }
+}
+
+/// `bytes`, which are fewer than `N`, and zeros.
+fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut octets = [0; N];
+    for (to, from) in octets.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    octets
+}
+
+/// Appends one prefix, behind `path_id` where the session has identifiers (RFC 4271 §4.3,
+/// RFC 7911 §3). Host bits are cleared.
+pub fn put_prefix(buf: &mut Vec<u8>, path_id: Option<PathId>, prefix: IpNet) {
+    if let Some(id) = path_id {
+        buf.extend_from_slice(&id.to_be_bytes());
+    }
+    let len = usize::from(prefix.prefix_len()).div_ceil(8);
+    buf.push(prefix.prefix_len());
+    match prefix {
+        IpNet::V4(net) => {
+            buf.extend_from_slice(net.network().octets().get(..len).unwrap_or_default());
+        }
+        IpNet::V6(net) => {
+            buf.extend_from_slice(net.network().octets().get(..len).unwrap_or_default());
+        }
+    }
+}
