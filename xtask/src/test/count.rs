@@ -7,6 +7,9 @@ use crate::process::Finished;
 #[cfg(test)]
 mod tests;
 
+/// How the line begins with which a test program closes its account.
+const CLOSING: &str = "test result: ";
+
 /// Tests by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -32,10 +35,8 @@ impl Tally {
     /// print the same, and the lines `needs root: N`. `None` where there is no closing line at all.
     fn read(output: &str) -> Option<Self> {
         let mut tally = Self::default();
-        let mut closed = false;
         for line in output.lines() {
-            if let Some(counts) = line.strip_prefix("test result: ") {
-                closed = true;
+            if let Some(counts) = line.strip_prefix(CLOSING) {
                 tally.passed += count(counts, "passed");
                 tally.failed += count(counts, "failed");
                 tally.ignored += count(counts, "ignored");
@@ -43,7 +44,9 @@ impl Tally {
                 tally.needs_root += number.trim().parse::<u64>().unwrap_or(0);
             }
         }
-        closed.then_some(tally)
+        // A harness without root counts those that need it as ignored too.
+        tally.ignored = tally.ignored.saturating_sub(tally.needs_root);
+        is_closed(output).then_some(tally)
     }
 
     /// The counts of a test program that has ended. One that died, or never closed its account, has failed,
@@ -56,6 +59,11 @@ impl Tally {
         }
         tally
     }
+}
+
+/// Whether a test program came to the end of its account.
+pub(crate) fn is_closed(output: &str) -> bool {
+    output.lines().any(|line| line.starts_with(CLOSING))
 }
 
 /// The number before `word` in `ok. 3 passed; 0 failed; 1 ignored; ...`.

@@ -19,7 +19,7 @@ test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out;
 
 #[test]
 fn tests_that_need_root_are_counted_apart() {
-    let output = "needs root: 4\n\ntest result: ok. 6 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
+    let output = "needs root: 4\n\ntest result: ok. 6 passed; 0 failed; 4 ignored; 0 measured; 0 filtered out\n";
     let expected = Tally { passed: 6, needs_root: 4, ..Tally::default() };
     assert_eq!(Tally::read(output), Some(expected));
 }

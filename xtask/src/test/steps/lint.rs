@@ -6,7 +6,10 @@ use crate::console::Progress;
 use crate::test::session::{Report, Session};
 
 pub(crate) fn fmt(session: &Session, progress: &mut Progress) -> Result<Report> {
-    session.verdict(progress, session.workspace.cargo(&["fmt", "--all", "--check"]))?;
+    session.verdict(
+        progress,
+        session.workspace.cargo(&["fmt", "--all", "--check", "--", "--color", "never"]),
+    )?;
     Ok(Report::pass())
 }
 

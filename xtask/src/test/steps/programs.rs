@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::console::Progress;
 use crate::install::{LAB_PACKAGES, ensure_debian_packages};
 use crate::programs::{Programs, TestProgram};
-use crate::test::count::Tally;
+use crate::test::count::{self, Tally};
 use crate::test::session::{Report, Session};
 use crate::test::{BUILD_LIMIT, TEST_LIMIT};
 use crate::{demo, process};
@@ -86,6 +86,9 @@ pub(super) fn run_test(
     report.tally += tally;
     if tally.failed > 0 {
         report.add_output(&format!("{}:\n{}", test.name, finished.output));
+        if !count::is_closed(&finished.output) {
+            report.add_output("it ended without a line `test result: ...`: what it ran is unknown");
+        }
     }
     Ok(())
 }
