@@ -42,10 +42,7 @@ impl Clock {
         let tv_sec = i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX);
         let nanos = i64::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
         let tv_nsec = if micros == 0 { 1 } else { nanos };
-        Timespec {
-            tv_sec,
-            tv_nsec: tv_nsec as _,
-        }
+        Timespec { tv_sec, tv_nsec: tv_nsec as _ }
     }
 }
 

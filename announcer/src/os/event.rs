@@ -36,10 +36,7 @@ impl Poller {
     /// The kernel's: too many open files.
     pub fn new() -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self {
-            epoll,
-            events: Vec::with_capacity(BATCH),
-        })
+        Ok(Self { epoll, events: Vec::with_capacity(BATCH) })
     }
 
     /// Reports `token` from now on whenever `source` can be read or has an error to be read.
@@ -48,12 +45,7 @@ impl Poller {
     /// The kernel's: `source` is watched already.
     pub fn add(&self, source: impl AsFd, token: u64) -> io::Result<()> {
         let data = epoll::EventData::new_u64(token);
-        Ok(epoll::add(
-            &self.epoll,
-            source,
-            data,
-            epoll::EventFlags::IN,
-        )?)
+        Ok(epoll::add(&self.epoll, source, data, epoll::EventFlags::IN)?)
     }
 
     /// Stops watching `source`. A descriptor that is closed stops by itself, unless it was cloned.
@@ -84,9 +76,7 @@ impl Poller {
 
 impl fmt::Debug for Poller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Poller")
-            .field("epoll", &self.epoll)
-            .finish_non_exhaustive()
+        f.debug_struct("Poller").field("epoll", &self.epoll).finish_non_exhaustive()
     }
 }
 
@@ -119,15 +109,9 @@ impl Timer {
         if deadline == self.armed {
             return Ok(());
         }
-        let never = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
         let it_value = deadline.map_or(never, Clock::timespec);
-        let time = Itimerspec {
-            it_interval: never,
-            it_value,
-        };
+        let time = Itimerspec { it_interval: never, it_value };
         timerfd_settime(&self.fd, TimerfdTimerFlags::ABSTIME, &time)?;
         self.armed = deadline;
         Ok(())

@@ -33,10 +33,7 @@ const MAX_INSTRUCTIONS: usize = 1_024;
 /// wake-ups, the validator behind it decides.
 pub(super) fn program(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<SockFilter> {
     let instructions = instructions(kind, targets);
-    instructions
-        .iter()
-        .map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k))
-        .collect()
+    instructions.iter().map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k)).collect()
 }
 
 fn instructions(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<Instruction> {
@@ -97,7 +94,8 @@ const AND: u16 = (libc::BPF_ALU | libc::BPF_AND | libc::BPF_K) as u16;
 const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
-// What the kernel knows beside the frame; the tag of a frame is stripped before we see it.
+// What the kernel knows beside the frame; a tag is stripped before we see the frame.
+const PACKET_TYPE: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE) as u32;
 const VLAN_TAG: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG) as u32;
 const VLAN_TAG_PRESENT: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_VLAN_TAG_PRESENT) as u32;
 
@@ -122,7 +120,7 @@ impl Program {
         self.require(LOAD_HALF, ARP_PROTOCOL, &[0x0800]);
         self.require(LOAD_HALF, ARP_OPERATION, &[1, 2]);
         self.load(LOAD_WORD, ARP_TARGET);
-        self.refuse_vlans();
+        self.refuse_others();
     }
 
     /// RFC 4861 7.1: hop limit 255. ND behind extension headers is ignored.
@@ -132,12 +130,19 @@ impl Program {
         self.require(LOAD_BYTE, ICMPV6_TYPE, &[135, 136]);
         self.require(LOAD_BYTE, IPV6_HOP_LIMIT, &[255]);
         self.load(LOAD_WORD, ND_TARGET + 12);
-        self.refuse_vlans();
+        self.refuse_others();
     }
 
-    /// Drops frames of a VLAN that has no link of its own here: an answer would leave untagged, into
-    /// another VLAN. VID 0 is a mere priority tag.
-    fn refuse_vlans(&mut self) {
+    /// Drops frames that are not for this link: those to another MAC, and those of a VLAN that has no
+    /// link of its own here, for an answer would leave untagged, into another VLAN. VID 0 is a mere
+    /// priority tag.
+    ///
+    /// Linux gives frames of an unknown VLAN to the sockets of the untagged link, as frames to another
+    /// host. It takes the tag away first; should one be left, it is looked at too.
+    fn refuse_others(&mut self) {
+        self.load(LOAD_WORD, PACKET_TYPE);
+        self.jump_equal(libc::PACKET_OTHERHOST.into(), 0, 1);
+        self.drop();
         self.load(LOAD_WORD, VLAN_TAG_PRESENT);
         self.jump_equal(0, 4, 0);
         self.load(LOAD_WORD, VLAN_TAG);
@@ -183,12 +188,7 @@ impl Program {
     }
 
     fn jump_equal(&mut self, k: u32, jt: u8, jf: u8) {
-        self.0.push(Instruction {
-            code: JUMP_EQUAL,
-            jt,
-            jf,
-            k,
-        });
+        self.0.push(Instruction { code: JUMP_EQUAL, jt, jf, k });
     }
 
     fn accept(&mut self) {
@@ -200,12 +200,7 @@ impl Program {
     }
 
     fn push(&mut self, code: u16, k: u32) {
-        self.0.push(Instruction {
-            code,
-            jt: 0,
-            jf: 0,
-            k,
-        });
+        self.0.push(Instruction { code, jt: 0, jf: 0, k });
     }
 }
 

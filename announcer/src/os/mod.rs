@@ -14,20 +14,20 @@
 //! Sockets belong to the network namespace of the thread that opens them.
 
 mod abort;
-// mod delivery;
+mod delivery;
 mod event;
 mod filter;
-// mod guard;
+mod guard;
 mod lock;
 pub mod netlink;
-// mod nftables;
+mod nftables;
 mod packet;
 mod sys;
 
 pub use abort::AbortOnUnwind;
-// pub use delivery::{ADDRESS_LABEL, ADDRESS_PROTOCOL, Added, DeliveryError, LocalDelivery};
+pub use delivery::{ADDRESS_LABEL, ADDRESS_PROTOCOL, Added, DeliveryError, LocalDelivery};
 pub use event::{Poller, Timer, Waker};
 pub use filter::FrameKind;
-// pub use guard::{Guard, GuardError};
+pub use guard::{Guard, GuardError};
 pub use lock::{InstanceLock, LockError};
 pub use packet::{PacketSocket, PacketType, Received, Sent, Statistics};

@@ -15,7 +15,7 @@ use super::{
 /// Raw Ethernet frames of one link and one neighbour protocol (`AF_PACKET`).
 ///
 /// The kernel filters before it wakes anybody: only well-formed questions and answers of the protocol
-/// come through, none of another VLAN, and none of our own. The socket sees frames even where the
+/// come through, none to another MAC, none of a VLAN that has no link here, and none of our own. The socket sees frames even where the
 /// [`Guard`](super::Guard) keeps the kernel's own ARP from seeing them. It survives the link going
 /// down and up again, not its removal. Needs `CAP_NET_RAW`.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct PacketSocket {
 pub struct Received {
     /// Bytes written to the buffer, from the destination MAC on.
     pub len: usize,
-    /// The tag (TCI: priority and VID) that the kernel or the card stripped off the frame. The filter
-    /// lets only VID 0 pass.
+    /// The tag (TCI: priority and VID) that was stripped off the frame, where the kernel still knows
+    /// it. The filter lets only VID 0 pass, a priority without a VLAN.
     pub vlan: Option<u16>,
     /// To whom the frame was addressed.
     pub packet_type: PacketType,
@@ -46,7 +46,8 @@ pub enum PacketType {
     Broadcast,
     /// To a group.
     Multicast,
-    /// To another host: the link is promiscuous, or the frame is of a VLAN unknown here.
+    /// To another host: the link is promiscuous, or the frame is of a VLAN unknown here. The filter
+    /// drops these.
     OtherHost,
     /// Something newer than this list.
     Other(u8),
@@ -102,8 +103,7 @@ impl PacketSocket {
     /// # Errors
     /// The kernel's: out of memory for filters (`net.core.optmem_max`). The old filter stays.
     pub fn set_targets(&self, targets: Option<&[IpNet]>) -> io::Result<()> {
-        self.socket
-            .attach_filter(&filter::program(self.kind, targets))
+        self.socket.attach_filter(&filter::program(self.kind, targets))
     }
 
     /// Takes the next frame, or `None` when there is none; never waits. A buffer of 128 bytes holds
@@ -178,8 +178,5 @@ impl From<u8> for PacketType {
 }
 
 fn is_transient(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-    )
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -33,11 +33,7 @@ pub(super) fn bind_packet(fd: BorrowedFd<'_>, index: u32, ethertype: u16) -> io:
     };
     // SAFETY: `address` is a whole sockaddr_ll that lives through the call, and the length is its own.
     check(unsafe {
-        libc::bind(
-            fd.as_raw_fd(),
-            ptr::from_ref(&address).cast(),
-            length_of::<libc::sockaddr_ll>(),
-        )
+        libc::bind(fd.as_raw_fd(), ptr::from_ref(&address).cast(), length_of::<libc::sockaddr_ll>())
     })
 }
 
@@ -57,10 +53,7 @@ pub(super) fn set_packet_option(fd: BorrowedFd<'_>, option: c_int, value: c_int)
 
 /// Frames passed on and frames dropped since the last call: the kernel resets both.
 pub(super) fn packet_statistics(fd: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
-    let mut statistics = libc::tpacket_stats {
-        tp_packets: 0,
-        tp_drops: 0,
-    };
+    let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
     let mut length = length_of::<libc::tpacket_stats>();
     // SAFETY: the kernel writes at most `length` bytes, which is the size of `statistics`, whose two
     // integers any bytes are valid for.
@@ -74,20 +67,14 @@ pub(super) fn packet_statistics(fd: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
         )
     })?;
     // The kernel counts drops among the packets.
-    Ok((
-        statistics.tp_packets.wrapping_sub(statistics.tp_drops),
-        statistics.tp_drops,
-    ))
+    Ok((statistics.tp_packets.wrapping_sub(statistics.tp_drops), statistics.tp_drops))
 }
 
 /// Receives one frame; what does not fit into `buffer` is cut off. Never waits.
 pub(super) fn receive_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<PacketMeta> {
     // SAFETY: zero is a valid value for all fields of these C structures (integers, null pointers).
     let (mut address, mut header): (libc::sockaddr_ll, libc::msghdr) = unsafe { mem::zeroed() };
-    let mut vector = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
+    let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // u64 for the alignment of cmsghdr; 64 bytes hold one header and one tpacket_auxdata.
     let mut control = [0_u64; 8];
     header.msg_name = ptr::from_mut(&mut address).cast();
@@ -100,11 +87,7 @@ pub(super) fn receive_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resul
     // with its own length.
     let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &mut header, libc::MSG_DONTWAIT) };
     let len = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-    Ok(PacketMeta {
-        len,
-        packet_type: address.sll_pkttype,
-        vlan_tci: vlan_tci(&header),
-    })
+    Ok(PacketMeta { len, packet_type: address.sll_pkttype, vlan_tci: vlan_tci(&header) })
 }
 
 /// The tag in the `PACKET_AUXDATA` of a message that `recvmsg` has filled in.
@@ -134,11 +117,7 @@ fn vlan_tci(header: &libc::msghdr) -> Option<u16> {
 }
 
 fn check(result: c_int) -> io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The size of a C structure, all of which are small.

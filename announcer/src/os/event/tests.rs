@@ -59,9 +59,7 @@ fn a_disarmed_or_postponed_timer_does_not_fire() {
     assert!(!timer.expired().unwrap());
 
     timer.set(Some(Instant::ZERO)).unwrap();
-    timer
-        .set(Some(Clock::now() + Duration::from_secs(3_600)))
-        .unwrap();
+    timer.set(Some(Clock::now() + Duration::from_secs(3_600))).unwrap();
     assert!(!timer.expired().unwrap());
 }
 

@@ -2,22 +2,23 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::*;
 
-/// What the kernel does with a frame; `vlan` is the tag that it has stripped. True: the frame passes.
+/// What the kernel does with a broadcast; `vlan` is the tag that it has stripped. True: it passes.
 fn passes(program: &[Instruction], frame: &[u8], vlan: Option<u16>) -> bool {
+    passes_as(program, frame, vlan, libc::PACKET_BROADCAST)
+}
+
+fn passes_as(program: &[Instruction], frame: &[u8], vlan: Option<u16>, packet_type: u8) -> bool {
     let mut at = 0;
     let mut a = 0_u32;
     let load = |offset: u32, width: usize| {
         let bytes = frame.get(offset as usize..offset as usize + width)?;
-        Some(
-            bytes
-                .iter()
-                .fold(0_u32, |value, byte| value << 8 | u32::from(*byte)),
-        )
+        Some(bytes.iter().fold(0_u32, |value, byte| value << 8 | u32::from(*byte)))
     };
     loop {
         let Instruction { code, jt, jf, k } = program[at];
         at += 1;
         let loaded = match (code, k) {
+            (LOAD_WORD, PACKET_TYPE) => Some(packet_type.into()),
             (LOAD_WORD, VLAN_TAG) => Some(vlan.unwrap_or(0).into()),
             (LOAD_WORD, VLAN_TAG_PRESENT) => Some(vlan.is_some().into()),
             (LOAD_WORD, offset) => load(offset, 4),
@@ -68,17 +69,9 @@ fn arp_requests_and_replies_pass_and_nothing_else() {
     let program = instructions(FrameKind::Arp, None);
     let request = arp(1, [10, 0, 0, 1], [10, 0, 0, 2]);
     assert!(passes(&program, &request, None));
-    assert!(passes(
-        &program,
-        &arp(2, [10, 0, 0, 1], [10, 0, 0, 2]),
-        None
-    ));
+    assert!(passes(&program, &arp(2, [10, 0, 0, 1], [10, 0, 0, 2]), None));
     for operation in [0, 3, 8] {
-        assert!(!passes(
-            &program,
-            &arp(operation, [10, 0, 0, 1], [10, 0, 0, 2]),
-            None
-        ));
+        assert!(!passes(&program, &arp(operation, [10, 0, 0, 1], [10, 0, 0, 2]), None));
     }
     let mut padded = request.clone();
     padded.resize(60, 0);
@@ -95,19 +88,13 @@ fn truncated_frames_are_dropped_at_every_length() {
     let program = instructions(FrameKind::Arp, None);
     let frame = arp(1, [10, 0, 0, 1], [10, 0, 0, 2]);
     for length in 0..frame.len() {
-        assert!(
-            !passes(&program, &frame[..length], None),
-            "{length} bytes of ARP"
-        );
+        assert!(!passes(&program, &frame[..length], None), "{length} bytes of ARP");
     }
     let program = instructions(FrameKind::Nd, None);
     let frame = nd(135, "fe80::1", "ff02::1:ff00:1", "2001:db8::1");
     assert!(passes(&program, &frame, None));
     for length in 0..frame.len() {
-        assert!(
-            !passes(&program, &frame[..length], None),
-            "{length} bytes of ND"
-        );
+        assert!(!passes(&program, &frame[..length], None), "{length} bytes of ND");
     }
 }
 
@@ -115,10 +102,7 @@ fn truncated_frames_are_dropped_at_every_length() {
 fn frames_of_another_vlan_are_dropped_and_priority_tags_are_not() {
     let frames = [
         (FrameKind::Arp, arp(1, [10, 0, 0, 1], [10, 0, 0, 2])),
-        (
-            FrameKind::Nd,
-            nd(135, "fe80::1", "ff02::1:ff00:1", "2001:db8::1"),
-        ),
+        (FrameKind::Nd, nd(135, "fe80::1", "ff02::1:ff00:1", "2001:db8::1")),
     ];
     for (kind, frame) in frames {
         let program = instructions(kind, None);
@@ -127,19 +111,17 @@ fn frames_of_another_vlan_are_dropped_and_priority_tags_are_not() {
         assert!(passes(&program, &frame, Some(0xe000)), "priority 7, VID 0");
         assert!(!passes(&program, &frame, Some(1)));
         assert!(!passes(&program, &frame, Some(0xefff)));
+        assert!(!passes_as(&program, &frame, None, libc::PACKET_OTHERHOST));
+        for packet_type in [libc::PACKET_HOST, libc::PACKET_MULTICAST] {
+            assert!(passes_as(&program, &frame, None, packet_type));
+        }
     }
 }
 
 #[test]
 fn solicitations_and_advertisements_pass_with_hop_limit_255_only() {
     let program = instructions(FrameKind::Nd, None);
-    for (kind, expected) in [
-        (133, false),
-        (134, false),
-        (135, true),
-        (136, true),
-        (137, false),
-    ] {
+    for (kind, expected) in [(133, false), (134, false), (135, true), (136, true), (137, false)] {
         let frame = nd(kind, "fe80::1", "fe80::2", "fe80::2");
         assert_eq!(passes(&program, &frame, None), expected, "type {kind}");
     }
@@ -158,10 +140,7 @@ fn with_targets_arp_passes_by_target_or_by_sender() {
     let gateway = [192, 0, 2, 1];
     assert!(passes(&program, &arp(1, gateway, [192, 0, 2, 128]), None));
     assert!(passes(&program, &arp(1, gateway, [198, 51, 100, 7]), None));
-    assert!(
-        passes(&program, &arp(2, [192, 0, 2, 255], gateway), None),
-        "a conflict"
-    );
+    assert!(passes(&program, &arp(2, [192, 0, 2, 255], gateway), None), "a conflict");
     assert!(!passes(&program, &arp(1, gateway, [192, 0, 2, 127]), None));
     assert!(!passes(&program, &arp(1, gateway, [198, 51, 100, 6]), None));
     assert!(!passes(&program, &arp(1, [0; 4], [198, 51, 100, 8]), None));
@@ -169,66 +148,24 @@ fn with_targets_arp_passes_by_target_or_by_sender() {
 
 #[test]
 fn with_targets_nd_passes_by_target_destination_or_source() {
-    let targets = prefixes(&[
-        "10.0.0.0/8",
-        "2001:db8:0:1::/64",
-        "2001:db8::f/128",
-        "fd00::/7",
-    ]);
+    let targets = prefixes(&["10.0.0.0/8", "2001:db8:0:1::/64", "2001:db8::f/128", "fd00::/7"]);
     let program = instructions(FrameKind::Nd, Some(&targets));
     let group = "ff02::1:ff00:1";
-    assert!(passes(
-        &program,
-        &nd(135, "fe80::1", group, "2001:db8:0:1::99"),
-        None
-    ));
-    assert!(passes(
-        &program,
-        &nd(135, "fe80::1", group, "2001:db8::f"),
-        None
-    ));
-    assert!(
-        passes(&program, &nd(135, "fe80::1", group, "fc00::1"), None),
-        "within fd00::/7"
-    );
-    assert!(
-        passes(
-            &program,
-            &nd(136, "fe80::1", "2001:db8::f", "fe80::1"),
-            None
-        ),
-        "an answer"
-    );
-    assert!(
-        passes(&program, &nd(135, "2001:db8::f", group, "fe80::1"), None),
-        "a stranger"
-    );
-    assert!(!passes(
-        &program,
-        &nd(135, "fe80::1", group, "2001:db8:0:2::99"),
-        None
-    ));
-    assert!(!passes(
-        &program,
-        &nd(135, "fe80::1", group, "2001:db8::e"),
-        None
-    ));
+    assert!(passes(&program, &nd(135, "fe80::1", group, "2001:db8:0:1::99"), None));
+    assert!(passes(&program, &nd(135, "fe80::1", group, "2001:db8::f"), None));
+    assert!(passes(&program, &nd(135, "fe80::1", group, "fc00::1"), None), "within fd00::/7");
+    assert!(passes(&program, &nd(136, "fe80::1", "2001:db8::f", "fe80::1"), None), "an answer");
+    assert!(passes(&program, &nd(135, "2001:db8::f", group, "fe80::1"), None), "a stranger");
+    assert!(!passes(&program, &nd(135, "fe80::1", group, "2001:db8:0:2::99"), None));
+    assert!(!passes(&program, &nd(135, "fe80::1", group, "2001:db8::e"), None));
 }
 
 #[test]
 fn no_target_at_all_passes_nothing_and_all_addresses_pass_everything() {
     let frame = arp(1, [10, 0, 0, 1], [10, 0, 0, 2]);
-    assert!(!passes(
-        &instructions(FrameKind::Arp, Some(&[])),
-        &frame,
-        None
-    ));
+    assert!(!passes(&instructions(FrameKind::Arp, Some(&[])), &frame, None));
     let all = prefixes(&["0.0.0.0/0"]);
-    assert!(passes(
-        &instructions(FrameKind::Arp, Some(&all)),
-        &frame,
-        None
-    ));
+    assert!(passes(&instructions(FrameKind::Arp, Some(&all)), &frame, None));
 }
 
 #[test]
@@ -238,15 +175,7 @@ fn more_targets_than_a_program_holds_pass_everything() {
         .collect();
     let program = instructions(FrameKind::Arp, Some(&many));
     assert!(program.len() < 50);
-    assert!(passes(
-        &program,
-        &arp(1, [10, 0, 0, 1], [10, 0, 0, 2]),
-        None
-    ));
-    assert!(!passes(
-        &program,
-        &arp(3, [10, 0, 0, 1], [10, 0, 0, 2]),
-        None
-    ));
+    assert!(passes(&program, &arp(1, [10, 0, 0, 1], [10, 0, 0, 2]), None));
+    assert!(!passes(&program, &arp(3, [10, 0, 0, 1], [10, 0, 0, 2]), None));
     assert!(instructions(FrameKind::Arp, Some(&many[..150])).len() > 800);
 }

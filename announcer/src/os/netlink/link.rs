@@ -67,7 +67,7 @@ impl Snapshot {
         Self::read_from(&mut socket)
     }
 
-    pub(super) fn read_from(socket: &mut NetlinkSocket) -> Result<Self, NetlinkError> {
+    pub(in crate::os) fn read_from(socket: &mut NetlinkSocket) -> Result<Self, NetlinkError> {
         let mut payload = [0; 16];
         LinkMessage::default().emit(&mut payload);
         let mut snapshot = Self::default();
@@ -97,9 +97,7 @@ fn decode(message: RawMessage<'_>) -> Option<Link> {
     if message.kind != RTM_NEWLINK {
         return None;
     }
-    let LinkMessage {
-        header, attributes, ..
-    } = LinkMessage::parse(message.payload).ok()?;
+    let LinkMessage { header, attributes, .. } = LinkMessage::parse(message.payload).ok()?;
     let ready = LinkFlags::Up | LinkFlags::Running | LinkFlags::LowerUp;
     let mut link = Link {
         index: header.index,

@@ -12,11 +12,10 @@ pub(in crate::os) const APPEND: u16 = 0x800;
 pub(in crate::os) const DUMP: u16 = 0x300;
 pub(super) const DUMP_INTERRUPTED: u16 = 0x10;
 
-pub(super) const ERROR: u16 = 2;
+pub(in crate::os) const ERROR: u16 = 2;
 pub(super) const DONE: u16 = 3;
 
 const HEADER: usize = 16;
-const ATTRIBUTE_HEADER: usize = 4;
 const NESTED: u16 = 0x8000;
 
 /// One message being written.
@@ -70,6 +69,14 @@ impl MessageBuilder {
         filled
     }
 
+    /// Adds flags, and the number by which the answer is known.
+    pub(in crate::os) fn stamp(mut self, flags: u16, sequence: u32) -> Self {
+        let old = u16::from_ne_bytes([self.0[6], self.0[7]]);
+        self.0[6..8].copy_from_slice(&(old | flags).to_ne_bytes());
+        self.0[8..12].copy_from_slice(&sequence.to_ne_bytes());
+        self
+    }
+
     pub(in crate::os) fn finish(mut self) -> Vec<u8> {
         // No message of ours comes near 4 GiB.
         let length = self.0.len() as u32;
@@ -107,10 +114,8 @@ pub(in crate::os) struct RawMessage<'a> {
 
 impl RawMessage<'_> {
     /// The error number of an `ERROR` or `DONE` message; 0 is success.
-    pub(super) fn errno(&self) -> i32 {
-        self.payload
-            .first_chunk()
-            .map_or(0, |bytes| i32::from_ne_bytes(*bytes).wrapping_neg())
+    pub(in crate::os) fn errno(&self) -> i32 {
+        self.payload.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes).wrapping_neg())
     }
 }
 
@@ -120,27 +125,13 @@ pub(in crate::os) fn messages(mut datagram: &[u8]) -> impl Iterator<Item = RawMe
         let length = u32::from_ne_bytes(*datagram.first_chunk()?) as usize;
         let message = datagram.get(..length)?;
         let (header, payload) = message.split_at_checked(HEADER)?;
-        datagram = datagram
-            .get(length.next_multiple_of(4)..)
-            .unwrap_or_default();
+        datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(RawMessage {
             kind: u16::from_ne_bytes([header[4], header[5]]),
             flags: u16::from_ne_bytes([header[6], header[7]]),
             sequence: u32::from_ne_bytes([header[8], header[9], header[10], header[11]]),
             payload,
         })
-    })
-}
-
-/// Kind (without its flag bits) and value of the attributes in `bytes`; ends at the first one that is
-/// cut off.
-pub(in crate::os) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let [l0, l1, k0, k1] = *bytes.first_chunk()?;
-        let length = usize::from(u16::from_ne_bytes([l0, l1]));
-        let value = bytes.get(ATTRIBUTE_HEADER..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((u16::from_ne_bytes([k0, k1]) & 0x3fff, value))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Links and addresses of the calling thread's network namespace, over netlink.
 
-mod address;
+pub(super) mod address;
 mod error;
 mod link;
 pub(super) mod message;

@@ -43,11 +43,7 @@ impl NetlinkSocket {
         bind(&fd, &SocketAddrNetlink::new(0, groups))?;
         // Other processes may not send to a connected netlink socket.
         connect(&fd, &SocketAddrNetlink::new(0, 0))?;
-        Ok(Self {
-            fd,
-            sequence: 0,
-            buffer: vec![0; DATAGRAM],
-        })
+        Ok(Self { fd, sequence: 0, buffer: vec![0; DATAGRAM] })
     }
 
     pub(in crate::os) fn next_sequence(&mut self) -> u32 {
@@ -85,10 +81,7 @@ impl NetlinkSocket {
         };
         match self.buffer.get(..whole) {
             Some(datagram) => Ok(Some(datagram)),
-            None => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "netlink datagram too long",
-            )),
+            None => Err(io::Error::new(io::ErrorKind::InvalidData, "netlink datagram too long")),
         }
     }
 
@@ -99,13 +92,7 @@ impl NetlinkSocket {
         flags: u16,
         payload: &[u8],
     ) -> Result<(), NetlinkError> {
-        self.exchange(
-            kind,
-            flags | message::REQUEST | message::ACK,
-            payload,
-            |_| {},
-        )
-        .map(drop)
+        self.exchange(kind, flags | message::REQUEST | message::ACK, payload, |_| {}).map(drop)
     }
 
     /// Lists a table, and again from the start when it changed meanwhile.
@@ -136,9 +123,7 @@ impl NetlinkSocket {
         mut each: impl FnMut(RawMessage<'_>),
     ) -> Result<bool, NetlinkError> {
         let sequence = self.next_sequence();
-        let request = MessageBuilder::new(kind, flags, sequence)
-            .payload(payload)
-            .finish();
+        let request = MessageBuilder::new(kind, flags, sequence).payload(payload).finish();
         self.send(&request).map_err(NetlinkError::Socket)?;
         let mut steady = true;
         while let Some(datagram) = self.receive().map_err(NetlinkError::Socket)? {
