@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
+use netlink_packet_core::DefaultNla;
 use netlink_packet_route::{
+    AddressFamily,
     address::{AddressAttribute, AddressFlags, AddressMessage},
     link::{
-        InfoBridgePort, InfoData, InfoPortData, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
-        LinkMessage,
+        BridgePortState, InfoBridgePort, InfoData, InfoPortData, InfoVeth, LinkAttribute,
+        LinkFlags, LinkInfo, LinkMessage, LinkProtoInfoBridge,
     },
     neighbour::{NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState},
 };
@@ -19,6 +21,9 @@ use crate::{
     error::{LabError, Result},
     mac::Mac,
 };
+
+/// The kernel's number of a bridge port's state among its settings.
+const IFLA_BRPORT_STATE: u16 = 1;
 
 /// One interface as the kernel shows it.
 #[derive(Debug, Clone)]
@@ -87,6 +92,18 @@ pub(crate) async fn set_port(
         message.append_info_data(setting.clone())
     });
     netlink.link().set_port(message.build()).execute().await
+}
+
+/// Closes the bridge port `index` for good. It goes to the bridge itself, unlike
+/// [`set_port`]: a change by that one looks like news of the carrier, and opens the port again.
+pub(crate) async fn disable_port(netlink: &Handle, index: u32) -> Result<(), Error> {
+    let disabled = DefaultNla::new(IFLA_BRPORT_STATE, vec![BridgePortState::Disabled.into()]);
+    let settings = vec![LinkProtoInfoBridge::Other(disabled)];
+    let mut message = LinkUnspec::new_with_index(index)
+        .append_extra_attribute(LinkAttribute::ProtoInfoBridge(settings))
+        .build();
+    message.header.interface_family = AddressFamily::Bridge;
+    netlink.link().set(message).execute().await
 }
 
 /// Adds an address; an IPv6 one may be used at once, without duplicate address detection.
@@ -191,12 +208,19 @@ pub(crate) async fn flush_neighbours(netlink: &Handle) -> Result<(), Error> {
     Ok(())
 }
 
-/// The settings of the bridge port `index`; empty if it is no bridge port.
-pub(crate) async fn port_settings(netlink: &Handle, index: u32) -> Result<Vec<InfoBridgePort>> {
+/// A bridge port as the kernel shows it.
+pub(crate) struct PortView {
+    /// Whether the kernel is done with the news of its carrier.
+    pub(crate) running: bool,
+    /// Empty if it is no bridge port.
+    pub(crate) settings: Vec<InfoBridgePort>,
+}
+
+pub(crate) async fn port(netlink: &Handle, index: u32) -> Result<PortView> {
     let found = netlink.link().get().match_index(index).execute().try_next().await;
-    let message = found.map_err(LabError::netlink("look up a bridge port"))?;
-    let attributes = message.map(|message| message.attributes).unwrap_or_default();
-    let infos = attributes.into_iter().find_map(|attribute| match attribute {
+    let message = found.map_err(LabError::netlink("look up a bridge port"))?.unwrap_or_default();
+    let running = message.header.flags.contains(LinkFlags::Running);
+    let infos = message.attributes.into_iter().find_map(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => Some(infos),
         _ => None,
     });
@@ -204,5 +228,5 @@ pub(crate) async fn port_settings(netlink: &Handle, index: u32) -> Result<Vec<In
         LinkInfo::PortData(InfoPortData::BridgePort(settings)) => Some(settings),
         _ => None,
     });
-    Ok(settings.unwrap_or_default())
+    Ok(PortView { running, settings: settings.unwrap_or_default() })
 }

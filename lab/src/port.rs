@@ -137,10 +137,15 @@ impl Port {
     }
 
     /// Drops every frame in both directions. The host's carrier stays, and nothing tells it, nor
-    /// the others: the bridge goes on sending frames for the host to this port.
+    /// the others: the bridge still takes this port for the way to the host. The cut ends early if
+    /// the host itself sets its interface down and up.
     pub fn cut(&self) -> Result<()> {
         self.record.begin_drop();
-        self.set_port(vec![InfoBridgePort::State(BridgePortState::Disabled)])
+        let action = format!("cut {self}");
+        let index = self.record.index;
+        self.bridge.namespace().netlink(async move |netlink| {
+            netlink::disable_port(&netlink, index).await.map_err(LabError::netlink(action))
+        })
     }
 
     /// Drops what is sent to the host; what it sends still arrives. On a bridge with
@@ -172,8 +177,8 @@ impl Port {
         ])?;
         let index = self.record.index;
         let locked = self.bridge.namespace().netlink(async move |netlink| {
-            let settings = netlink::port_settings(&netlink, index).await?;
-            Ok(settings.contains(&InfoBridgePort::Locked(true)))
+            let port = netlink::port(&netlink, index).await?;
+            Ok(port.settings.contains(&InfoBridgePort::Locked(true)))
         })?;
         if locked {
             return Ok(());
@@ -185,6 +190,7 @@ impl Port {
 
     /// Undoes every fault. When this returns, frames pass.
     pub fn heal(&self) -> Result<()> {
+        self.record.end_drop();
         self.set_port(vec![
             InfoBridgePort::Learning(true),
             InfoBridgePort::UnicastFlood(true),
@@ -192,7 +198,6 @@ impl Port {
             InfoBridgePort::BroadcastFlood(true),
             InfoBridgePort::Locked(false),
         ])?;
-        self.record.end_drop();
         self.set_link(true)?;
         self.wait_until_forwarding()?;
         self.host.wait_for_carrier(&self.ifname, true, SETTLE)
@@ -219,12 +224,17 @@ impl Port {
         let what = format!("{self} to forward");
         let index = self.record.index;
         let check = async move |netlink: &Handle| {
+            let port = netlink::port(netlink, index).await?;
+            // Before that, late news of the carrier would open a port that was cut meanwhile.
+            if !port.running {
+                return Ok(None);
+            }
             let forwarding = InfoBridgePort::State(BridgePortState::Forwarding);
-            if netlink::port_settings(netlink, index).await?.contains(&forwarding) {
+            if port.settings.contains(&forwarding) {
                 return Ok(Some(()));
             }
-            // Refused until the port has a carrier; its coming is the next change.
-            Ok(netlink::set_port(netlink, index, &[forwarding]).await.ok())
+            let opened = netlink::set_port(netlink, index, &[forwarding]).await;
+            opened.map(Some).map_err(LabError::netlink("open a bridge port"))
         };
         self.bridge.namespace().watch(MulticastGroup::Link, SETTLE, what, check)
     }

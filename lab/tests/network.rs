@@ -202,12 +202,15 @@ fn frames_of_a_cut_host_are_not_delivered() -> TestResult {
     let net = Topology::new("undelivered", 1)?;
     let node = &net.nodes[0];
     let capture = net.lab.capture(&net.lan)?;
+    let at_client = net.lab.capture(&net.client.port)?;
     node.port.cut()?;
     let shouting = Probe::icmp("172.18.77.77".parse()?).start(node)?;
     let asks = |frame: &vipcast_lab::Frame| frame.arp().is_some_and(|arp| arp.is_request());
     let shout = capture.wait_for("a shout", LIMIT, asks)?;
     drop(shouting);
     assert!(!shout.delivered);
+    let heard = at_client.stop()?.frames;
+    assert_eq!(heard.iter().filter(|frame| asks(frame)).count(), 0, "{heard:?}");
     node.port.heal()?;
     let _again = Probe::icmp("172.18.77.78".parse()?).start(node)?;
     capture.wait_for("a delivered one", LIMIT, |frame| asks(frame) && frame.delivered)?;
