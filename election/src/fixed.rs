@@ -269,6 +269,12 @@ impl StaticConfig {
         })
     }
 
+    /// How long a token outlives its last renewal.
+    #[must_use]
+    pub const fn life(&self) -> Duration {
+        self.token_life
+    }
+
     fn renew_every(&self) -> Duration {
         self.token_life / 3
     }

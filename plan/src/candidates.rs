@@ -36,8 +36,7 @@ pub fn candidates(intent: &Intent, observed: &Observed) -> Candidates {
     let groups = groups(intent);
     let nodes: Vec<(&NodeName, Node)> =
         observed.members.iter().map(|name| (name, intent.node(name))).collect();
-    let segments: BTreeSet<&Segment> =
-        observed.links.values().map(|link| &link.segment).collect();
+    let segments: BTreeSet<&Segment> = observed.links.values().map(|link| &link.segment).collect();
 
     let mut result = Candidates::new();
     for (address, sharers) in sharers(intent) {
@@ -78,7 +77,7 @@ pub(crate) fn covering<'a>(
     pool: &str,
 ) -> Result<Vec<&'a L2Advertisement>, Reason> {
     let no_labels = Labels::new();
-    let labels = intent.pools.pool(pool).map_or(&no_labels, |pool| pool.labels());
+    let labels = intent.pools.named(pool).map_or(&no_labels, |pool| pool.labels());
     let of_pool =
         || intent.l2_advertisements.iter().filter(|advert| advert.covers_pool(pool, labels));
 

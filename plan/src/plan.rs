@@ -17,8 +17,8 @@ use crate::{
 pub struct Holder {
     /// The node.
     pub node: NodeName,
-    /// Its tenure's number; higher is later.
-    pub epoch: u64,
+    /// Its tenure's number, where that is known; higher is later.
+    pub epoch: Option<u64>,
 }
 
 /// What one node does, and why it does not do the rest.

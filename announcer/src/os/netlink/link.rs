@@ -120,6 +120,8 @@ fn decode(message: RawMessage<'_>) -> Option<Link> {
             LinkAttribute::Address(bytes) if header.link_layer_type == LinkLayerType::Ether => {
                 link.mac = bytes.try_into().ok();
             }
+            // A new link may have its carrier before it has a queue, and loses what is sent till then.
+            LinkAttribute::Qdisc(queue) if queue == "noop" => link.up = false,
             LinkAttribute::Controller(index) => link.master = Some(index),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::CarrierChanges(count) => link.carrier_changes = count,

@@ -1,0 +1,87 @@
+//! From plan to machines: the same facts in the words of those who act on them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use vipcast_election as election;
+use vipcast_plan::{self as plan, NodeName, Plan};
+
+use crate::layer2::{Layer2, Layer2Report, Table};
+
+/// What the layer 2 thread was told last. Telling it the same again is spared.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    table: Table,
+    candidates: election::Candidates,
+    members: BTreeSet<election::NodeName>,
+}
+
+impl Applied {
+    /// Tells the thread who lives and who may hold what, where that has changed.
+    pub(crate) fn candidates(
+        &mut self,
+        layer2: &Layer2,
+        members: &BTreeSet<NodeName>,
+        candidates: &plan::Candidates,
+    ) {
+        let members: BTreeSet<_> = members.iter().map(node_out).collect();
+        if self.members != members {
+            self.members.clone_from(&members);
+            layer2.set_members(members);
+        }
+        let candidates = contenders(candidates);
+        if self.candidates != candidates {
+            self.candidates.clone_from(&candidates);
+            layer2.set_candidates(candidates);
+        }
+    }
+
+    /// Tells the thread what may be announced where, where that has changed.
+    pub(crate) fn plan(&mut self, layer2: &Layer2, plan: &Plan) {
+        let entries = plan.table.iter().map(|(unit, entry)| (unit_out(unit), entry.links.clone()));
+        let table: Table = entries.collect();
+        if self.table != table {
+            self.table.clone_from(&table);
+            layer2.set_table(table);
+        }
+    }
+}
+
+/// Who holds what, in the words of the plan.
+pub(crate) fn holders(report: &Layer2Report) -> BTreeMap<plan::Unit, plan::Holder> {
+    let holder = |claim: &election::Claim| plan::Holder {
+        node: NodeName::new(claim.holder.as_str()),
+        epoch: claim.epoch.map(|epoch| epoch.0),
+    };
+    report.claims.iter().map(|(unit, claim)| (unit_in(unit), holder(claim))).collect()
+}
+
+/// The addresses that `me` may come to hold, and so must be able to deliver beforehand.
+pub(crate) fn deliverable(candidates: &plan::Candidates, me: &NodeName) -> BTreeSet<IpAddr> {
+    let mine = candidates.iter().filter(|(_, eligible)| eligible.nodes.contains_key(me));
+    mine.map(|(unit, _)| unit.address).collect()
+}
+
+pub(crate) fn unit_in(unit: &election::Unit) -> plan::Unit {
+    let segment = plan::Segment::new(unit.segment.as_str());
+    plan::Unit { address: unit.address, segment }
+}
+
+fn unit_out(unit: &plan::Unit) -> election::Unit {
+    let segment = election::Segment::new(unit.segment.as_str());
+    election::Unit { segment, address: unit.address }
+}
+
+fn node_out(node: &NodeName) -> election::NodeName {
+    election::NodeName::new(node.as_str())
+}
+
+fn contenders(candidates: &plan::Candidates) -> election::Candidates {
+    let contenders = |unit: &plan::Unit, eligible: &plan::Eligible| election::Contenders {
+        nodes: eligible.nodes.iter().map(|(node, score)| (node_out(node), *score)).collect(),
+        group: eligible.group.unwrap_or(unit.address),
+    };
+    candidates.iter().map(|(unit, e)| (unit_out(unit), contenders(unit, e))).collect()
+}

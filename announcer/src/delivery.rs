@@ -1,0 +1,104 @@
+//! Delivery on this machine itself: addresses on `lo` under the guard.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use vipcast_plan::Delivery;
+
+use crate::os::{
+    DeliveryError, Guard, GuardError, LocalDelivery,
+    netlink::{NetlinkError, Snapshot},
+};
+
+/// Delivers service addresses on this machine itself: on `lo`, with the kernel kept from answering
+/// for them.
+///
+/// An address comes only after the guard that keeps the kernel silent about it, and goes before it.
+#[derive(Debug)]
+pub struct LocalServing {
+    addresses: LocalDelivery,
+    guard: Guard,
+    /// What is on `lo` by our hand.
+    delivered: BTreeSet<IpAddr>,
+}
+
+/// Why local delivery cannot be set up, followed or cleaned away.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LocalServingError {
+    /// The addresses on `lo`.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The guard that keeps the kernel silent.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
+    /// The links, whose own addresses the guard needs.
+    #[error("the links cannot be read: {0}")]
+    Links(#[from] NetlinkError),
+}
+
+impl LocalServing {
+    /// Sets up delivery with nothing delivered, and sweeps what a killed run has left. Returns the
+    /// addresses that were swept.
+    ///
+    /// # Errors
+    /// Without `CAP_NET_ADMIN`, or where the kernel lacks nftables.
+    pub fn open() -> Result<(Self, Vec<IpAddr>), LocalServingError> {
+        let mut addresses = LocalDelivery::open()?;
+        // The guard covers the orphans until they are gone.
+        let orphans = ipv4(&addresses.orphans()?);
+        let sources = Guard::sources(&Snapshot::read()?, &orphans);
+        let guard = Guard::install(sources, orphans)?;
+        let swept = addresses.sweep()?.into_iter().collect();
+        Ok((Self { addresses, guard, delivered: BTreeSet::new() }, swept))
+    }
+
+    /// Delivers these addresses and no others, and says of each whether that works. An address that
+    /// failed is tried again by the next call.
+    ///
+    /// # Errors
+    /// When the guard cannot follow: then nothing new is delivered.
+    pub fn follow(
+        &mut self,
+        wanted: &BTreeSet<IpAddr>,
+    ) -> Result<BTreeMap<IpAddr, Delivery>, LocalServingError> {
+        let covered: BTreeSet<IpAddr> = self.delivered.union(wanted).copied().collect();
+        let sources = Guard::sources(&Snapshot::read()?, &ipv4(&covered));
+        self.guard.set_sources(&sources)?;
+        self.guard.set_vips(&ipv4(&covered))?;
+        for address in self.delivered.difference(wanted).copied().collect::<Vec<_>>() {
+            self.addresses.remove(address)?;
+            self.delivered.remove(&address);
+        }
+        let outcomes = self.addresses.add_all(wanted)?;
+        self.guard.set_vips(&ipv4(wanted))?;
+        let judged = outcomes.into_iter().map(|(address, outcome)| match outcome {
+            Ok(_) => {
+                self.delivered.insert(address);
+                (address, Delivery::Ready)
+            }
+            Err(error) => (address, Delivery::Failed(error.to_string())),
+        });
+        Ok(judged.collect())
+    }
+
+    /// Takes away what was set: the addresses first, the guard last.
+    ///
+    /// # Errors
+    /// When the kernel refuses; what is left is swept at the next start.
+    pub fn clear(mut self) -> Result<(), LocalServingError> {
+        self.addresses.clear()?;
+        Guard::remove()?;
+        Ok(())
+    }
+}
+
+fn ipv4<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> BTreeSet<Ipv4Addr> {
+    let only = |address: &IpAddr| match address {
+        IpAddr::V4(address) => Some(*address),
+        IpAddr::V6(_) => None,
+    };
+    addresses.into_iter().filter_map(only).collect()
+}

@@ -1,0 +1,161 @@
+//! Layer 2, on a thread of its own: election and responder, wired.
+//!
+//! A token becomes a claim here, and nowhere else. What may be claimed where is a static table that
+//! is handed in; inside, tokens alone switch its entries on and off, so that no takeover waits for a
+//! plan, a queue or a reconcile loop.
+
+mod host;
+mod links;
+mod report;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+use vipcast_arp_ndp::{Counters, ResponderConfig};
+use vipcast_election::{Candidates, NodeName, StaticConfig, Unit};
+use vipcast_plan::LinkName;
+
+use crate::os::Waker;
+
+pub use links::{LinkState, segment_of};
+pub use report::{ConflictSeen, Layer2Report};
+
+/// Which links each unit may be announced on.
+pub type Table = BTreeMap<Unit, BTreeSet<LinkName>>;
+
+/// The layer 2 thread. It ends, and is silent, when this is dropped.
+///
+/// Commands are coalesced: only the latest table, candidates and members count, so that a slow
+/// thread never has a queue of them.
+#[derive(Debug)]
+pub struct Layer2 {
+    shared: Arc<Shared>,
+    reports: watch::Receiver<Arc<Layer2Report>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How the thread behaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Layer2Config {
+    /// This node, and how long its tokens live.
+    pub election: StaticConfig,
+    /// How addresses are announced.
+    pub responder: ResponderConfig,
+    /// A lateness of the loop beyond this is a gap in its clock: what queued up meanwhile is
+    /// dropped. Not longer than a token's life.
+    pub gap: Duration,
+}
+
+impl Layer2Config {
+    /// The defaults for a node.
+    #[must_use]
+    pub fn new(me: NodeName) -> Self {
+        let election = StaticConfig::new(me);
+        Self { gap: election.life(), election, responder: ResponderConfig::default() }
+    }
+}
+
+/// What the thread and its handle share.
+#[derive(Debug)]
+struct Shared {
+    pending: Mutex<Pending>,
+    responder: Mutex<Counters>,
+    waker: Waker,
+}
+
+/// Commands that the thread has not seen yet.
+#[derive(Debug, Default)]
+struct Pending {
+    table: Option<Table>,
+    candidates: Option<Candidates>,
+    members: Option<BTreeSet<NodeName>>,
+    stop: bool,
+}
+
+impl Layer2 {
+    /// Starts the thread in the network namespace of the calling one. It holds nothing yet.
+    ///
+    /// # Errors
+    /// The kernel's: no epoll, timer or netlink socket to be had, or no thread. That a packet socket
+    /// cannot be opened is told in the report: other links may still work.
+    pub fn start(config: Layer2Config) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            pending: Mutex::default(),
+            responder: Mutex::default(),
+            waker: Waker::new()?,
+        });
+        let (sender, reports) = watch::channel(Arc::default());
+        let (started, result) = mpsc::sync_channel(1);
+        let theirs = Arc::clone(&shared);
+        // The host is made on its thread: what epoll fills in may not move to another.
+        let serve = move || match host::Host::new(config, theirs, sender) {
+            Ok(host) => {
+                let _ = started.send(Ok(()));
+                host.run();
+            }
+            Err(error) => _ = started.send(Err(error)),
+        };
+        let thread = std::thread::Builder::new().name("layer2".into()).spawn(serve)?;
+        result.recv().map_err(io::Error::other)??;
+        Ok(Self { shared, reports, thread: Some(thread) })
+    }
+
+    /// Which links each unit may be announced on, from now on.
+    pub fn set_table(&self, table: Table) {
+        self.command(|pending| pending.table = Some(table));
+    }
+
+    /// Who may hold which unit, from now on.
+    pub fn set_candidates(&self, candidates: Candidates) {
+        self.command(|pending| pending.candidates = Some(candidates));
+    }
+
+    /// The nodes that live, from now on.
+    pub fn set_members(&self, members: BTreeSet<NodeName>) {
+        self.command(|pending| pending.members = Some(members));
+    }
+
+    /// The latest report; it changes with the state, not with every frame.
+    #[must_use]
+    pub fn reports(&self) -> watch::Receiver<Arc<Layer2Report>> {
+        self.reports.clone()
+    }
+
+    /// What the responder has done, a fraction of a second old at most.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        lock(&self.shared.responder).clone()
+    }
+
+    fn command(&self, change: impl FnOnce(&mut Pending)) {
+        change(&mut lock(&self.shared.pending));
+        // An eventfd refuses only when it is full, and then the thread is woken anyway.
+        let _ = self.shared.waker.wake();
+    }
+}
+
+impl Drop for Layer2 {
+    fn drop(&mut self) {
+        self.command(|pending| pending.stop = true);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has ended the process already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A poisoned lock guards plain data, which is as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A claim of the responder, by what it is about.
+type ClaimKey = (u32, IpAddr);

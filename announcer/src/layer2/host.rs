@@ -1,0 +1,373 @@
+use std::{collections::BTreeMap, convert::Infallible, io, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
+use vipcast_election::{Backend, StaticElection};
+use vipcast_plan::LinkName;
+use vipcast_sans_io::{Instant, Machine};
+
+use super::{
+    ClaimKey, ConflictSeen, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links,
+    lock,
+};
+use crate::{
+    clock::Clock,
+    driver::{BATCH, Flow, Outlet, pump},
+    os::{AbortOnUnwind, FrameKind, PacketSocket, Poller, Sent, Timer, netlink::LinkWatch},
+};
+
+/// The thread: one loop around an elector, a responder and their sockets.
+pub(super) struct Host {
+    shared: Arc<Shared>,
+    reports: watch::Sender<Arc<Layer2Report>>,
+    gap: Duration,
+
+    poller: Poller,
+    timer: Timer,
+    watch: LinkWatch,
+    sockets: BTreeMap<u32, PacketSocket>,
+    frame: Vec<u8>,
+    buf: Vec<u8>,
+
+    election: StaticElection,
+    responder: Responder,
+    table: Table,
+    claimed: BTreeMap<ClaimKey, Claim>,
+    report: Layer2Report,
+    /// The report has changed since it was published.
+    dirty: bool,
+    /// When the loop wants to be awake again.
+    due: Option<Instant>,
+    counters_told: Instant,
+}
+
+/// What a descriptor stands for; any other number is the index of a link.
+const TIMER: u64 = u64::MAX;
+const WAKER: u64 = u64::MAX - 1;
+const LINKS: u64 = u64::MAX - 2;
+
+/// When to try again after a transport was full; a packet socket does not say when it has room.
+const RETRY_FULL: Duration = Duration::from_millis(1);
+
+/// How often the counters are told at most.
+const COUNTERS_EVERY: Duration = Duration::from_millis(100);
+
+impl Host {
+    pub(super) fn new(
+        config: Layer2Config,
+        shared: Arc<Shared>,
+        reports: watch::Sender<Arc<Layer2Report>>,
+    ) -> io::Result<Self> {
+        let (poller, timer, watch) = (Poller::new()?, Timer::new()?, LinkWatch::open()?);
+        poller.add(&timer, TIMER)?;
+        poller.add(&shared.waker, WAKER)?;
+        poller.add(&watch, LINKS)?;
+        Ok(Self {
+            shared,
+            reports,
+            gap: config.gap,
+            poller,
+            timer,
+            watch,
+            sockets: BTreeMap::new(),
+            frame: vec![0; 2048],
+            buf: Vec::new(),
+            election: StaticElection::new(config.election),
+            responder: Responder::new(config.responder),
+            table: Table::new(),
+            claimed: BTreeMap::new(),
+            report: Layer2Report::default(),
+            dirty: true,
+            due: None,
+            counters_told: Instant::ZERO,
+        })
+    }
+
+    /// Runs until it is told to stop. An error of the kernel's that leaves the loop blind ends the
+    /// process, as any panic here does.
+    pub(super) fn run(mut self) {
+        let _abort = AbortOnUnwind::new();
+        if let Err(error) = self.serve() {
+            panic!("the layer 2 thread cannot go on: {error}");
+        }
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        self.look_at_links()?;
+        self.turn()?;
+        let mut ready = Vec::new();
+        loop {
+            self.poller.wait(&mut ready)?;
+            self.drop_what_is_old()?;
+            self.timer.expired()?;
+            // Due timers before any input: who slept past its tokens holds nothing now.
+            self.elect();
+            for &source in &ready {
+                match source {
+                    TIMER => {}
+                    WAKER => {
+                        self.shared.waker.drain()?;
+                        if !self.obey() {
+                            return Ok(());
+                        }
+                    }
+                    LINKS => {
+                        if self.watch.changed()? {
+                            self.look_at_links()?;
+                        }
+                    }
+                    index => self.receive(u32::try_from(index).unwrap_or(0))?,
+                }
+            }
+            self.turn()?;
+        }
+    }
+
+    /// After a gap in the loop's own clock, what waits in the sockets was asked of a node that no
+    /// longer holds anything.
+    fn drop_what_is_old(&mut self) -> io::Result<()> {
+        let late = |due: Instant| Clock::now() > due + self.gap;
+        if !self.due.is_some_and(late) {
+            return Ok(());
+        }
+        for socket in self.sockets.values() {
+            while let Some(_old) = received(socket.recv(&mut self.frame))? {}
+        }
+        self.report.gaps += 1;
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Takes the commands; `false` to stop.
+    fn obey(&mut self) -> bool {
+        let Pending { table, candidates, members, stop } =
+            std::mem::take(&mut *lock(&self.shared.pending));
+        let now = Clock::now();
+        if let Some(table) = table {
+            self.table = table;
+        }
+        if let Some(members) = members {
+            self.election.set_members(now, members);
+        }
+        if let Some(candidates) = candidates {
+            self.election.set_candidates(now, candidates);
+        }
+        self.elect();
+        self.claim();
+        !stop
+    }
+
+    /// Reads at most one batch, so that no link starves another and the clock is looked at often.
+    fn receive(&mut self, index: u32) -> io::Result<()> {
+        let Some(socket) = self.sockets.get(&index) else { return Ok(()) };
+        let now = Clock::now();
+        for _ in 0..BATCH {
+            let Some(meta) = received(socket.recv(&mut self.frame))? else { break };
+            let bytes = self.frame.get(..meta.len).unwrap_or(&self.frame);
+            // The tag holds the priority too.
+            let vlan = meta.vlan.map(|tag| tag & 0xfff);
+            self.responder.handle_input(now, Frame { link: LinkId(index), vlan, bytes });
+        }
+        Ok(())
+    }
+
+    /// Lets everything move that can, then sleeps no longer than the machines allow.
+    fn turn(&mut self) -> io::Result<()> {
+        let election_due = self.elect();
+        let (sockets, report) = (&self.sockets, &mut self.report);
+        let mut outlet = Wire { sockets, report, dirty: false, full: false };
+        let responder_due = pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet);
+        self.dirty |= outlet.dirty;
+        let retry = outlet.full.then(|| Clock::now() + RETRY_FULL);
+        let counters_due = self.tell();
+        self.due = [election_due, responder_due, retry].into_iter().flatten().min();
+        self.timer.set(self.due.into_iter().chain(counters_due).min())
+    }
+
+    /// Runs the elector, and turns its tokens into claims.
+    fn elect(&mut self) -> Option<Instant> {
+        let mut tokens = Tokens { responder: &mut self.responder, changed: false };
+        let due = pump(&mut self.election, Clock::now, &mut self.buf, &mut tokens);
+        if tokens.changed {
+            self.claim();
+        }
+        due
+    }
+
+    /// Wanted minus running: the responder claims what the tokens allow and the table names.
+    fn claim(&mut self) {
+        let now = Clock::now();
+        let mut wanted: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
+        self.report.answering.clear();
+        for (unit, token) in self.election.tokens() {
+            for name in self.table.get(unit).into_iter().flatten() {
+                let Some(link) = self.report.links.get(name) else { continue };
+                let claim = Claim {
+                    address: unit.address,
+                    link: LinkId(link.index),
+                    epoch: token.epoch.0,
+                    lease: LeaseId(token.lease.0),
+                };
+                wanted.insert((link.index, unit.address), claim);
+                let links = self.report.answering.entry(unit.clone()).or_default();
+                links.insert(name.clone());
+            }
+        }
+        for &(index, address) in self.claimed.keys().filter(|key| !wanted.contains_key(key)) {
+            self.responder.revoke(LinkId(index), address);
+        }
+        for claim in wanted.values() {
+            self.responder.grant(now, *claim);
+        }
+        self.claimed = wanted;
+        let answering = &self.report.answering;
+        let claimed = |address| answering.keys().any(|unit| unit.address == address);
+        self.report.conflicts.retain(|(address, _), _| claimed(*address));
+        self.dirty = true;
+    }
+
+    fn look_at_links(&mut self) -> io::Result<()> {
+        let snapshot = self.watch.snapshot().map_err(io::Error::other)?;
+        let now = Clock::now();
+        let links = links::usable(&snapshot);
+        let (changed, gone) = links::changes(&self.report.links, &links);
+        for index in gone {
+            self.responder.remove_link(LinkId(index));
+            self.sockets.remove(&index);
+        }
+        let old: BTreeMap<u32, &LinkState> =
+            self.report.links.values().map(|link| (link.index, link)).collect();
+        for link in changed {
+            let same = |old: &&LinkState| {
+                old.carrier_changes == link.carrier_changes
+                    && old.mac == link.mac
+                    && old.up == link.up
+            };
+            if !old.get(&link.index).is_some_and(same) {
+                self.responder.remove_link(LinkId(link.index));
+                if link.up {
+                    self.responder.set_link(now, LinkId(link.index), link.mac);
+                }
+            }
+        }
+        self.report.links = links;
+        self.open_sockets();
+        self.claim();
+        Ok(())
+    }
+
+    /// A socket for each link that is up. One that cannot be opened is told, and tried again when
+    /// links change.
+    fn open_sockets(&mut self) {
+        let mut broken: BTreeMap<LinkName, String> = BTreeMap::new();
+        for (name, link) in self.report.links.iter().filter(|(_, link)| link.up) {
+            if self.sockets.contains_key(&link.index) {
+                continue;
+            }
+            let opened = PacketSocket::open(link.index, FrameKind::Arp).and_then(|socket| {
+                self.poller.add(&socket, u64::from(link.index))?;
+                Ok(socket)
+            });
+            match opened {
+                Ok(socket) => _ = self.sockets.insert(link.index, socket),
+                Err(error) => _ = broken.insert(name.clone(), explain(&error)),
+            }
+        }
+        self.report.broken_links = broken;
+    }
+
+    /// Publishes what changed; returns when to publish the counters that are held back.
+    fn tell(&mut self) -> Option<Instant> {
+        if std::mem::take(&mut self.dirty) {
+            self.report.claims.clone_from(self.election.claims());
+            let report = &self.report;
+            self.reports.send_if_modified(|told| {
+                let news = **told != *report;
+                if news {
+                    *told = Arc::new(report.clone());
+                }
+                news
+            });
+        }
+        let mut told = lock(&self.shared.responder);
+        if *told == *self.responder.counters() {
+            return None;
+        }
+        let (now, due) = (Clock::now(), self.counters_told + COUNTERS_EVERY);
+        if now < due {
+            return Some(due);
+        }
+        told.clone_from(self.responder.counters());
+        self.counters_told = now;
+        None
+    }
+}
+
+/// Where the elector's tokens go.
+struct Tokens<'a> {
+    responder: &'a mut Responder,
+    changed: bool,
+}
+
+impl Outlet<StaticElection> for Tokens<'_> {
+    fn transmit(&mut self, to: Infallible, _: &[u8]) -> Flow {
+        match to {}
+    }
+
+    fn event(&mut self, event: vipcast_election::Event) {
+        match event {
+            vipcast_election::Event::Renewed { lease, not_after } => {
+                self.responder.renew(LeaseId(lease.0), not_after);
+            }
+            vipcast_election::Event::Granted(_) | vipcast_election::Event::Revoked(_) => {
+                self.changed = true;
+            }
+        }
+    }
+}
+
+/// Where the responder's frames go.
+struct Wire<'a> {
+    sockets: &'a BTreeMap<u32, PacketSocket>,
+    report: &'a mut Layer2Report,
+    dirty: bool,
+    full: bool,
+}
+
+impl Outlet<Responder> for Wire<'_> {
+    /// A frame that the kernel refuses is lost, as any frame may be: the asker asks again.
+    fn transmit(&mut self, link: LinkId, frame: &[u8]) -> Flow {
+        match self.sockets.get(&link.0).map(|socket| socket.send(frame)) {
+            Some(Ok(Sent::Full)) => {
+                self.full = true;
+                Flow::Full
+            }
+            _ => Flow::Open,
+        }
+    }
+
+    fn event(&mut self, event: vipcast_arp_ndp::Event) {
+        let vipcast_arp_ndp::Event::Conflict { address, link, other } = event else { return };
+        let named = self.report.links.iter().find(|(_, state)| state.index == link.0);
+        let Some((name, _)) = named else { return };
+        let seen = self.report.conflicts.insert((address, name.clone()), ConflictSeen { other });
+        self.dirty |= seen != Some(ConflictSeen { other });
+    }
+}
+
+/// A link that went down or away under a socket is told by the link watch; it is no reason to stop.
+fn received<T>(result: io::Result<Option<T>>) -> io::Result<Option<T>> {
+    result.or_else(|error| match error.raw_os_error() {
+        Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => Ok(None),
+        _ => Err(error),
+    })
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!("{error}: opening a packet socket needs root or CAP_NET_RAW")
+        }
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,66 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use vipcast_arp_ndp::MacAddr;
+use vipcast_plan::{LinkName, Segment};
+
+use crate::os::netlink::{Link, Snapshot};
+
+/// A link that can carry announcements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkState {
+    /// The kernel's number of it.
+    pub index: u32,
+    /// Its hardware address.
+    pub mac: MacAddr,
+    /// The layer 2 domain behind it.
+    pub segment: Segment,
+    /// Its addresses with their prefix lengths.
+    pub networks: Vec<IpNet>,
+    /// Administratively up, and with carrier.
+    pub up: bool,
+    /// How often its carrier came or went: a link that was away is announced on again.
+    pub carrier_changes: u32,
+}
+
+/// The links of a snapshot that speak ARP and are nobody's member, by name.
+pub(super) fn usable(snapshot: &Snapshot) -> BTreeMap<LinkName, LinkState> {
+    let links = snapshot.links.values().filter_map(|link| {
+        let state = state(link)?;
+        Some((LinkName::new(link.name.as_str()), state))
+    });
+    links.collect()
+}
+
+fn state(link: &Link) -> Option<LinkState> {
+    if link.loopback || link.noarp || !link.broadcast || link.master.is_some() {
+        return None;
+    }
+    let networks: Vec<IpNet> = link.addresses.iter().map(|address| address.net).collect();
+    Some(LinkState {
+        index: link.index,
+        mac: MacAddr(link.mac?),
+        segment: segment_of(&link.name, &networks),
+        networks,
+        up: link.up,
+        carrier_changes: link.carrier_changes,
+    })
+}
+
+/// The segment of a link: named by its network, or by the link itself where it has none.
+#[must_use]
+pub fn segment_of(name: &str, networks: &[IpNet]) -> Segment {
+    Segment::of_networks(networks).unwrap_or_else(|| Segment::new(name))
+}
+
+/// The links of `now` that are not the same as in `before`, and those that are gone.
+pub(super) fn changes<'a>(
+    before: &'a BTreeMap<LinkName, LinkState>,
+    now: &'a BTreeMap<LinkName, LinkState>,
+) -> (Vec<&'a LinkState>, BTreeSet<u32>) {
+    let indices: BTreeSet<u32> = now.values().map(|link| link.index).collect();
+    let gone = before.values().map(|link| link.index).filter(|index| !indices.contains(index));
+    let known: BTreeMap<u32, &LinkState> = before.values().map(|link| (link.index, link)).collect();
+    let changed = now.values().filter(|link| known.get(&link.index) != Some(link));
+    (changed.collect(), gone.collect())
+}

@@ -1,0 +1,34 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use vipcast_arp_ndp::MacAddr;
+use vipcast_election::{Claims, Unit};
+use vipcast_plan::LinkName;
+
+use super::LinkState;
+
+/// What the layer 2 thread sees and does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layer2Report {
+    /// The links that can carry announcements.
+    pub links: BTreeMap<LinkName, LinkState>,
+    /// Links that cannot be used although they should, and why.
+    pub broken_links: BTreeMap<LinkName, String>,
+    /// Who holds what.
+    pub claims: Claims,
+    /// What this node answers for, and on which links.
+    pub answering: BTreeMap<Unit, BTreeSet<LinkName>>,
+    /// Other hosts that were seen with an address of ours.
+    pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
+    /// How often the thread noticed a gap in its own clock, and held nothing for a while.
+    pub gaps: u64,
+}
+
+/// Another host with an address of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConflictSeen {
+    /// Its hardware address, the last one if there were several.
+    pub other: MacAddr,
+}

@@ -1,0 +1,241 @@
+//! One node, whole: everything that announcing needs, wired. Give it intents, and read its reports.
+
+use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+use vipcast_election as election;
+use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, plan};
+
+use crate::{
+    apply::{self, Applied},
+    delivery::{LocalServing, LocalServingError},
+    layer2::{Layer2, Layer2Config, Layer2Report},
+    os::{InstanceLock, LockError},
+    reports::Report,
+};
+
+/// A running node.
+///
+/// It follows two channels, the intents and the living nodes, and applies every change by itself. A
+/// closed channel means that nothing changes any more, not that anything ends.
+#[derive(Debug)]
+pub struct Node {
+    reports: watch::Receiver<Arc<Report>>,
+    swept: Vec<IpAddr>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), LocalServingError>>,
+}
+
+/// What a node is to do.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NodeConfig {
+    /// Its name, which must differ from every other node's.
+    pub name: NodeName,
+    /// Who delivers what arrives for a service address.
+    pub deliver: Deliver,
+    /// The layer 2 thread.
+    pub layer2: Layer2Config,
+}
+
+/// Who delivers what arrives for a service address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deliver {
+    /// Somebody else: kube-proxy, a CNI, the administrator.
+    #[default]
+    None,
+    /// This machine: each address is put on `lo` before the node may hold it.
+    Local,
+}
+
+/// Why a node does not start. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// One node at most runs in a network namespace.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Addresses cannot be put on this machine.
+    #[error("local delivery cannot be set up: {0}")]
+    Delivery(#[from] LocalServingError),
+    /// The layer 2 thread cannot be started.
+    #[error("the layer 2 thread cannot be started: {0}")]
+    Layer2(#[source] io::Error),
+}
+
+impl NodeConfig {
+    /// The defaults for a node of this name.
+    #[must_use]
+    pub fn new(name: NodeName) -> Self {
+        let layer2 = Layer2Config::new(election::NodeName::new(name.as_str()));
+        Self { name, deliver: Deliver::None, layer2 }
+    }
+}
+
+impl Node {
+    /// Starts a node in the network namespace of the calling thread. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        config: NodeConfig,
+        intents: watch::Receiver<Arc<Intent>>,
+        members: watch::Receiver<BTreeSet<NodeName>>,
+    ) -> Result<Self, StartError> {
+        // Before orphans are swept: they may be another instance's.
+        let lock = InstanceLock::acquire()?;
+        let (serving, swept) = match config.deliver {
+            Deliver::None => (None, Vec::new()),
+            Deliver::Local => {
+                let (serving, swept) = LocalServing::open()?;
+                (Some(serving), swept)
+            }
+        };
+        let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
+        let (sender, reports) = watch::channel(Arc::default());
+        let (stop, stopped) = oneshot::channel();
+        let runner = Runner {
+            me: config.name,
+            layer2_reports: layer2.reports(),
+            layer2,
+            serving,
+            applied: Applied::default(),
+            report: Report::default(),
+            reports: sender,
+        };
+        let task = tokio::spawn(runner.run(intents, members, stopped, lock));
+        Ok(Self { reports, swept, stop, task })
+    }
+
+    /// The latest report. Receivers see every state that lasts, and may miss those in between.
+    #[must_use]
+    pub fn reports(&self) -> watch::Receiver<Arc<Report>> {
+        self.reports.clone()
+    }
+
+    /// The addresses of a killed run that were found on this machine at the start, and removed.
+    #[must_use]
+    pub fn swept(&self) -> &[IpAddr] {
+        &self.swept
+    }
+
+    /// Falls silent, then takes away what was set on this machine.
+    ///
+    /// # Errors
+    /// When the kernel refuses to take something back; the next start sweeps it.
+    pub async fn stop(self) -> Result<(), LocalServingError> {
+        // A task that is gone already has nothing to be told.
+        let _ = self.stop.send(());
+        match self.task.await {
+            Ok(result) => result,
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
+    }
+}
+
+struct Runner {
+    me: NodeName,
+    layer2: Layer2,
+    layer2_reports: watch::Receiver<Arc<Layer2Report>>,
+    serving: Option<LocalServing>,
+    applied: Applied,
+    report: Report,
+    reports: watch::Sender<Arc<Report>>,
+}
+
+impl Runner {
+    async fn run(
+        mut self,
+        mut intents: watch::Receiver<Arc<Intent>>,
+        mut members: watch::Receiver<BTreeSet<NodeName>>,
+        mut stop: oneshot::Receiver<()>,
+        _lock: InstanceLock,
+    ) -> Result<(), LocalServingError> {
+        loop {
+            let intent = Arc::clone(&intents.borrow_and_update());
+            let living = members.borrow_and_update().clone();
+            let layer2 = Arc::clone(&self.layer2_reports.borrow_and_update());
+            self.step(&intent, living, &layer2);
+            tokio::select! {
+                _ = &mut stop => break,
+                Ok(()) = intents.changed() => {}
+                Ok(()) = members.changed() => {}
+                Ok(()) = self.layer2_reports.changed() => {}
+                else => {
+                    let _ = (&mut stop).await;
+                    break;
+                }
+            }
+        }
+        drop(self.layer2);
+        self.serving.map_or(Ok(()), LocalServing::clear)
+    }
+
+    /// Applies what is true now, and reports it.
+    fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
+        let mut observed = Observed { members, ..observe(layer2) };
+        let candidates = candidates(intent, &observed);
+        self.deliver(&mut observed, &candidates);
+        let holders = apply::holders(layer2);
+        let plan = plan(intent, &observed, &self.me, &holders);
+        self.applied.plan(&self.layer2, &plan);
+        self.applied.candidates(&self.layer2, &observed.members, &candidates);
+
+        let answering = layer2.answering.iter().map(|(unit, links)| {
+            let unit = apply::unit_in(unit);
+            let services = plan.table.get(&unit).map(|entry| entry.services.clone());
+            let services = services.unwrap_or_default();
+            (unit, plan::Announcement { links: links.clone(), services })
+        });
+        self.report.announcing = answering.collect();
+        self.report.holders = holders;
+        self.report.withheld = plan.withheld.into_iter().collect();
+        self.report.delivery = observed.delivery;
+        self.report.links.clone_from(&layer2.links);
+        self.report.broken_links.clone_from(&layer2.broken_links);
+        self.report.conflicts.clone_from(&layer2.conflicts);
+        self.report.gaps = layer2.gaps;
+        self.reports.send_if_modified(|told| {
+            let news = **told != self.report;
+            if news {
+                *told = Arc::new(self.report.clone());
+            }
+            news
+        });
+    }
+
+    /// Puts every address that this node may come to hold on the machine, before it may.
+    fn deliver(&mut self, observed: &mut Observed, candidates: &plan::Candidates) {
+        let Some(serving) = &mut self.serving else { return };
+        let wanted = apply::deliverable(candidates, &self.me);
+        match serving.follow(&wanted) {
+            Ok(delivery) => {
+                observed.delivery = delivery;
+                self.report.delivery_broken = None;
+            }
+            Err(error) => {
+                let failed = plan::Delivery::Failed(error.to_string());
+                let judged = wanted.into_iter().map(|address| {
+                    // What was delivered before still is.
+                    let ready = self.report.delivery.get(&address) == Some(&plan::Delivery::Ready);
+                    (address, if ready { plan::Delivery::Ready } else { failed.clone() })
+                });
+                observed.delivery = judged.collect();
+                self.report.delivery_broken = Some(error.to_string());
+            }
+        }
+    }
+}
+
+fn observe(layer2: &Layer2Report) -> Observed {
+    let link = |state: &crate::layer2::LinkState| Link {
+        segment: state.segment.clone(),
+        networks: state.networks.clone(),
+        up: state.up,
+    };
+    let links = layer2.links.iter().map(|(name, state)| (name.clone(), link(state))).collect();
+    Observed { links, ..Observed::default() }
+}

@@ -1,0 +1,241 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+};
+
+use vipcast_arp_ndp::MacAddr;
+use vipcast_plan::{Announcement, Delivery, Holder, LinkName, Segment, Unit, Withheld};
+
+use crate::layer2::{ConflictSeen, LinkState};
+
+/// What a node does and sees, as of one moment. Never partly old: it is replaced as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What the node answers for.
+    pub announcing: BTreeMap<Unit, Announcement>,
+    /// Who holds what, as far as the node knows.
+    pub holders: BTreeMap<Unit, Holder>,
+    /// What the node does not announce, and why not.
+    pub withheld: BTreeSet<Withheld>,
+    /// The addresses that the node delivers itself, and whether that works.
+    pub delivery: BTreeMap<IpAddr, Delivery>,
+    /// Delivery as a whole does not work, and why.
+    pub delivery_broken: Option<String>,
+    /// The links that can carry announcements.
+    pub links: BTreeMap<LinkName, LinkState>,
+    /// Links that cannot be used although they should, and why.
+    pub broken_links: BTreeMap<LinkName, String>,
+    /// Other hosts that were seen with an address of ours.
+    pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
+    /// How often the node noticed a gap in its own clock, and held nothing for a while.
+    pub gaps: u64,
+}
+
+/// One difference between two reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The node began to answer for an address.
+    Announcing {
+        /// The address and its segment.
+        unit: Unit,
+        /// On which links, for which services.
+        announcement: Announcement,
+    },
+    /// The node stopped answering for an address.
+    Silent {
+        /// The address and its segment.
+        unit: Unit,
+    },
+    /// The node does not announce something, for a new reason.
+    Withheld(Withheld),
+    /// An address is delivered on this machine.
+    Delivered {
+        /// The address.
+        address: IpAddr,
+    },
+    /// An address is no longer delivered on this machine.
+    Undelivered {
+        /// The address.
+        address: IpAddr,
+    },
+    /// An address cannot be delivered.
+    DeliveryFailed {
+        /// The address; `None` for all of them.
+        address: Option<IpAddr>,
+        /// What is wrong.
+        why: String,
+    },
+    /// Another host uses an address of ours.
+    Conflict {
+        /// The address.
+        address: IpAddr,
+        /// Where it was seen.
+        link: LinkName,
+        /// The hardware address of the other host.
+        other: MacAddr,
+    },
+    /// A link can carry announcements.
+    LinkUp {
+        /// The link.
+        link: LinkName,
+        /// The layer 2 domain behind it.
+        segment: Segment,
+    },
+    /// A link can no longer carry announcements.
+    LinkDown {
+        /// The link.
+        link: LinkName,
+    },
+    /// A link cannot be used although it is up.
+    LinkBroken {
+        /// The link.
+        link: LinkName,
+        /// What is wrong.
+        why: String,
+    },
+    /// The node slept longer than its tokens live. It held nothing, and claims anew.
+    Gap,
+}
+
+impl Report {
+    /// What happened from `before` until this report. Nothing is lost when reports in between were
+    /// not seen, but what came and went again.
+    #[must_use]
+    pub fn events_since(&self, before: &Self) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.link_events(before, &mut events);
+        if self.gaps > before.gaps {
+            events.push(Event::Gap);
+        }
+        self.delivery_events(before, &mut events);
+        let silent = before.announcing.keys().filter(|unit| !self.announcing.contains_key(unit));
+        events.extend(silent.map(|unit| Event::Silent { unit: unit.clone() }));
+        for (unit, announcement) in &self.announcing {
+            if before.announcing.get(unit) != Some(announcement) {
+                let (unit, announcement) = (unit.clone(), announcement.clone());
+                events.push(Event::Announcing { unit, announcement });
+            }
+        }
+        let withheld = self.withheld.difference(&before.withheld);
+        events.extend(withheld.cloned().map(Event::Withheld));
+        for ((address, link), seen) in &self.conflicts {
+            if before.conflicts.get(&(*address, link.clone())) != Some(seen) {
+                let (address, link, other) = (*address, link.clone(), seen.other);
+                events.push(Event::Conflict { address, link, other });
+            }
+        }
+        events
+    }
+
+    fn link_events(&self, before: &Self, events: &mut Vec<Event>) {
+        let up = |report: &Self, name| report.links.get(name).is_some_and(|link| link.up);
+        for link in before.links.keys().filter(|name| up(before, name) && !up(self, name)) {
+            events.push(Event::LinkDown { link: link.clone() });
+        }
+        for (name, link) in self.links.iter().filter(|(name, _)| up(self, name)) {
+            let moved = before.links.get(name).is_none_or(|old| old.segment != link.segment);
+            if moved || !up(before, name) {
+                let (link, segment) = (name.clone(), link.segment.clone());
+                events.push(Event::LinkUp { link, segment });
+            }
+        }
+        for (link, why) in &self.broken_links {
+            if before.broken_links.get(link) != Some(why) {
+                events.push(Event::LinkBroken { link: link.clone(), why: why.clone() });
+            }
+        }
+    }
+
+    fn delivery_events(&self, before: &Self, events: &mut Vec<Event>) {
+        if let (Some(why), true) =
+            (&self.delivery_broken, self.delivery_broken != before.delivery_broken)
+        {
+            events.push(Event::DeliveryFailed { address: None, why: why.clone() });
+        }
+        let ready = |report: &Self, address: &IpAddr| {
+            report.delivery.get(address) == Some(&Delivery::Ready)
+        };
+        for address in before.delivery.keys() {
+            if ready(before, address) && !ready(self, address) {
+                events.push(Event::Undelivered { address: *address });
+            }
+        }
+        for (&address, delivery) in &self.delivery {
+            if before.delivery.get(&address) != Some(delivery) {
+                events.push(match delivery {
+                    Delivery::Ready => Event::Delivered { address },
+                    Delivery::Failed(why) => {
+                        Event::DeliveryFailed { address: Some(address), why: why.clone() }
+                    }
+                });
+            }
+        }
+    }
+}
+
+impl Event {
+    /// A short name that never changes, for machines.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Announcing { .. } => "announcing",
+            Self::Silent { .. } => "silent",
+            Self::Withheld(_) => "withheld",
+            Self::Delivered { .. } => "delivered",
+            Self::Undelivered { .. } => "undelivered",
+            Self::DeliveryFailed { .. } => "deliveryFailed",
+            Self::Conflict { .. } => "conflict",
+            Self::LinkUp { .. } => "linkUp",
+            Self::LinkDown { .. } => "linkDown",
+            Self::LinkBroken { .. } => "linkBroken",
+            Self::Gap => "gap",
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Announcing { unit, announcement } => {
+                let links = joined(&announcement.links);
+                write!(
+                    f,
+                    "announcing {} on {links} for {}",
+                    unit.address,
+                    joined(&announcement.services)
+                )
+            }
+            Self::Silent { unit } => write!(f, "silent about {unit}"),
+            Self::Withheld(Withheld { service, address, reason, .. }) => match address {
+                Some(address) => write!(f, "not announcing {address} for {service}: {reason}"),
+                None => write!(f, "not announcing {service}: {reason}"),
+            },
+            Self::Delivered { address } => write!(f, "{address} is delivered on this machine"),
+            Self::Undelivered { address } => {
+                write!(f, "{address} is no longer delivered on this machine")
+            }
+            Self::DeliveryFailed { address: Some(address), why } => {
+                write!(f, "{address} cannot be delivered: {why}")
+            }
+            Self::DeliveryFailed { address: None, why } => {
+                write!(f, "no address can be delivered: {why}")
+            }
+            Self::Conflict { address, link, other } => {
+                write!(f, "{other} on {link} uses {address}, which this node announces")
+            }
+            Self::LinkUp { link, segment } => write!(f, "link {link} is up, on segment {segment}"),
+            Self::LinkDown { link } => write!(f, "link {link} is down or gone"),
+            Self::LinkBroken { link, why } => write!(f, "link {link} cannot be used: {why}"),
+            Self::Gap => f.write_str(
+                "this node was paused for longer than its tokens live: it let go of everything, \
+                 and claims anew",
+            ),
+        }
+    }
+}
+
+fn joined<T: fmt::Display>(items: &BTreeSet<T>) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
