@@ -4,10 +4,11 @@ use std::cell::OnceCell;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 
-use crate::console::Progress;
+use crate::console::{Progress, duration};
 use crate::process;
 use crate::programs::{self, Programs};
 use crate::workspace::Workspace;
@@ -35,9 +36,10 @@ impl Session {
         let mut told = None;
         let programs = self.programs.get_or_init(|| {
             let args = ["--workspace", "--all-features", "--bins", "--tests"];
-            programs::build(progress, &self.workspace, &args)
-                .map_err(|error| told = Some(error))
-                .ok()
+            let started = Instant::now();
+            let built = programs::build(progress, &self.workspace, &args);
+            progress.note(&format!("  the build took {}", duration(started.elapsed())));
+            built.map_err(|error| told = Some(error)).ok()
         });
         match (programs, told) {
             (Some(programs), _) => Ok(programs),

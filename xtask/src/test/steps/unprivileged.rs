@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use super::programs::{is_lab, run_test};
 use crate::console::Progress;
@@ -41,7 +42,7 @@ pub(crate) fn run(session: &Session, progress: &mut Progress) -> Result<Report> 
     let mut report = Report::default();
     for test in programs.tests.iter().filter(|test| is_lab(test) || enters_namespaces(test)) {
         let program = place.bring(&test.path)?;
-        let dir = place.root.join(test.dir.file_name().unwrap_or_default());
+        let dir = place.path().join(test.dir.file_name().unwrap_or_default());
         let mut command = place.as_nobody(&program.to_string_lossy(), &[]);
         command
             .current_dir(&dir)
@@ -51,7 +52,7 @@ pub(crate) fn run(session: &Session, progress: &mut Progress) -> Result<Report> 
         run_test(progress, &mut report, test, command)?;
     }
     let mut command = place.as_nobody(&lab.to_string_lossy(), &[]);
-    command.args(demo::lab_args(&vipcast, &place.root));
+    command.args(demo::lab_args(&vipcast, place.path()));
     let finished = process::run(progress, command, TEST_LIMIT)?;
     if finished.ok {
         report.tally.passed += 1;
@@ -73,29 +74,31 @@ fn enters_namespaces(test: &TestProgram) -> bool {
 
 /// A folder that nobody can read: root's own folders, where the programs are built, he cannot.
 struct Place {
-    root: PathBuf,
+    root: TempDir,
 }
 
 impl Place {
     fn make(workspace: &Path) -> Result<Self> {
-        let root =
-            std::env::temp_dir().join(format!("vipcast-unprivileged-{}", std::process::id()));
-        fs::create_dir(&root).with_context(|| format!("cannot make {}", root.display()))?;
+        let root = TempDir::with_prefix("vipcast-unprivileged-").context("no temporary folder")?;
         let place = Self { root };
-        fs::set_permissions(&place.root, fs::Permissions::from_mode(0o755))?;
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755))?;
         for name in ["bin", "home"] {
-            fs::create_dir(place.root.join(name))?;
+            fs::create_dir(place.path().join(name))?;
         }
-        chown(place.root.join("home"), Some(NOBODY), Some(NOBODY))?;
+        chown(place.path().join("home"), Some(NOBODY), Some(NOBODY))?;
         for name in ["examples", "lab", "announcer"] {
-            copy_folder(&workspace.join(name), &place.root.join(name))?;
+            copy_folder(&workspace.join(name), &place.path().join(name))?;
         }
         Ok(place)
     }
 
+    fn path(&self) -> &Path {
+        self.root.path()
+    }
+
     /// A copy of a program.
     fn bring(&self, program: &Path) -> Result<PathBuf> {
-        let copy = self.root.join("bin").join(program.file_name().unwrap_or_default());
+        let copy = self.path().join("bin").join(program.file_name().unwrap_or_default());
         fs::copy(program, &copy).with_context(|| format!("cannot copy {}", program.display()))?;
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
         Ok(copy)
@@ -103,7 +106,7 @@ impl Place {
 
     /// A command of the user nobody, with a home of his own and without a way back to root.
     fn as_nobody(&self, program: &str, args: &[&str]) -> Command {
-        let home = self.root.join("home");
+        let home = self.path().join("home");
         let user = [
             "--reuid=65534",
             "--regid=65534",
@@ -117,20 +120,13 @@ impl Place {
             .arg("--")
             .arg(program)
             .args(args)
-            .current_dir(&self.root)
+            .current_dir(self.path())
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("HOME", &home)
             .env("USER", "nobody")
             .env("TMPDIR", &home);
         command
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A folder left in the temporary folder is untidy, and no failure.
-        let _ = fs::remove_dir_all(&self.root);
     }
 }
 
