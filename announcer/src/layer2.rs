@@ -78,6 +78,8 @@ struct Pending {
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     stop: bool,
+    #[cfg(test)]
+    panic: bool,
 }
 
 impl Layer2 {
@@ -159,3 +161,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A claim of the responder, by what it is about.
 type ClaimKey = (u32, IpAddr);
+
+#[cfg(test)]
+mod tests;

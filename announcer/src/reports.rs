@@ -239,3 +239,6 @@ impl fmt::Display for Event {
 fn joined<T: fmt::Display>(items: &BTreeSet<T>) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

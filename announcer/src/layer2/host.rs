@@ -140,8 +140,10 @@ impl Host {
 
     /// Takes the commands; `false` to stop.
     fn obey(&mut self) -> bool {
-        let Pending { table, candidates, members, stop } =
-            std::mem::take(&mut *lock(&self.shared.pending));
+        let pending = std::mem::take(&mut *lock(&self.shared.pending));
+        #[cfg(test)]
+        assert!(!pending.panic, "asked to panic");
+        let Pending { table, candidates, members, stop, .. } = pending;
         let now = Clock::now();
         if let Some(table) = table {
             self.table = table;

@@ -64,6 +64,7 @@ pub(crate) fn questions_and_answers_are_received_with_what_the_kernel_knows() {
     assert_eq!(host.statistics().unwrap(), Statistics::default(), "reading resets");
 
     // And back.
+    reply[..6].copy_from_slice(&PEER_MAC);
     send(&host, &reply);
     assert_eq!(Listener::new(&peer).next().1, reply);
 }

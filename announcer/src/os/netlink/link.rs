@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use netlink_packet_core::{Emitable, Parseable};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage};
+use netlink_packet_route::link::{
+    LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage, State,
+};
 
 use super::{
     LinkAddress, NetlinkError, NetlinkSocket, address::addresses, message::RawMessage,
@@ -114,14 +116,14 @@ fn decode(message: RawMessage<'_>) -> Option<Link> {
         carrier_changes: 0,
         addresses: Vec::new(),
     };
+    let mut unknown = false;
     for attribute in attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::Address(bytes) if header.link_layer_type == LinkLayerType::Ether => {
                 link.mac = bytes.try_into().ok();
             }
-            // A new link may have its carrier before it has a queue, and loses what is sent till then.
-            LinkAttribute::Qdisc(queue) if queue == "noop" => link.up = false,
+            LinkAttribute::OperState(state) => unknown = state == State::Unknown,
             LinkAttribute::Controller(index) => link.master = Some(index),
             LinkAttribute::Mtu(mtu) => link.mtu = mtu,
             LinkAttribute::CarrierChanges(count) => link.carrier_changes = count,
@@ -134,5 +136,8 @@ fn decode(message: RawMessage<'_>) -> Option<Link> {
             _ => {}
         }
     }
+    // A driver that never speaks of a carrier leaves the state unknown for good. Where one has spoken,
+    // the kernel is about to start the queue, and drops what is sent until then.
+    link.up &= !(unknown && link.carrier_changes > 0);
     (!link.name.is_empty()).then_some(link)
 }

@@ -1,0 +1,38 @@
+use std::{os::unix::process::ExitStatusExt, process::Command};
+
+use super::*;
+
+/// Tells the child process of a test what to do.
+const ROLE: &str = "VIPCAST_TEST_ROLE";
+
+fn layer2() -> Layer2 {
+    Layer2::start(Layer2Config::new(NodeName::new("node-a"))).unwrap()
+}
+
+#[test]
+fn it_starts_and_ends_and_holds_nothing_by_itself() {
+    let layer2 = layer2();
+    let reports = layer2.reports();
+    assert!(reports.borrow().answering.is_empty());
+    drop(layer2);
+    assert!(reports.has_changed().is_err(), "the thread has ended");
+}
+
+#[test]
+fn a_panic_in_the_layer_2_thread_ends_the_process() {
+    const NAME: &str = "layer2::tests::a_panic_in_the_layer_2_thread_ends_the_process";
+    if std::env::var_os(ROLE).is_some() {
+        let layer2 = layer2();
+        layer2.command(|pending| pending.panic = true);
+        // Without the guard this would end well, some time after the thread has died.
+        drop(layer2);
+        std::process::exit(0);
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME])
+        .env(ROLE, "panic")
+        .output()
+        .unwrap();
+    const SIGABRT: i32 = 6;
+    assert_eq!(child.status.signal(), Some(SIGABRT), "{child:?}");
+}
