@@ -2,6 +2,7 @@
 //!
 //! - [`Network`]: nodes on layer 2 segments, with latency, loss, duplication and reordering, one-way
 //!   cuts, partitions, pauses, stalls, crashes, and a clock for each node. One seed fixes all.
+//!   Packets go to one node or to all; reliable byte streams stand in for TCP.
 //! - [`Schedule`]: faults as data, drawn at random within [`Bounds`].
 //! - [`Exploration`]: one scenario under many seeds. A failing seed prints itself, can be replayed
 //!   (`VIPCAST_SIM_SEED`), and its schedule shrinks to the faults that matter.
@@ -102,6 +103,7 @@ mod rng;
 mod schedule;
 mod segment;
 mod shrink;
+mod stream;
 mod transcript;
 
 pub use clock::Clock;
@@ -114,4 +116,5 @@ pub use recorded::Recorded;
 pub use rng::{Chance, Rng};
 pub use schedule::{Bounds, Schedule, TimedFault};
 pub use segment::{Link, Quality, SegmentId};
+pub use stream::{StreamAction, StreamId};
 pub use transcript::{Difference, DropReason, Record, Transcript, What};

@@ -8,14 +8,15 @@ use std::{
 use vipcast_sans_io::Instant;
 
 use crate::{
-    Boot, Clock, Counts, Fault, Link, Node, NodeId, Quality, Rng, Schedule, SegmentId, Transcript,
-    What, rng::Stream, segment::Segment,
+    Boot, Clock, Counts, Fault, Link, Node, NodeId, Quality, Rng, Schedule, SegmentId, StreamId,
+    Transcript, What, rng::Stream, segment::Segment,
 };
 
 /// The world: nodes on segments, in virtual time. One seed fixes all that happens in it.
 ///
 /// At one instant, faults and packets come first and in the order in which they were caused, then
-/// timers in the order of the nodes. After each call of a node its events and packets are taken.
+/// timers in the order of the nodes. After each call a node is served as a real loop would: due
+/// timers, events, up to 32 packets, the actions of streams, and again until nothing moves.
 ///
 /// Methods that take a [`NodeId`], [`SegmentId`] or [`Link`] panic if this network has none such.
 pub struct Network<N: Node> {
@@ -27,6 +28,9 @@ pub struct Network<N: Node> {
     /// By time, then in the order of their causes.
     queue: BTreeMap<(Instant, u64), Occurrence>,
     caused: u64,
+    ends: BTreeMap<EndName, End>,
+    /// How many were ever tried.
+    connections: u64,
     wakes: BTreeSet<(Instant, NodeId)>,
     /// Wakes in a row that did not move the time on.
     restless: u32,
@@ -48,6 +52,8 @@ pub struct Config {
     pub most_lateness: Duration,
     /// How many packets wait for a paused node; more are dropped, as by a full socket.
     pub receive_buffer: usize,
+    /// How many bytes of a stream wait at its sender, and as many on the way and at its receiver.
+    pub stream_buffer: usize,
     /// Whether to keep a transcript. Without one long runs need less memory.
     pub record: bool,
 }
@@ -62,6 +68,7 @@ impl Config {
             most_ppm: 0,
             most_lateness: Duration::ZERO,
             receive_buffer: 256,
+            stream_buffer: 65_536,
             record: true,
         }
     }
@@ -76,6 +83,7 @@ impl Default for Config {
             most_ppm: 100,
             most_lateness: Duration::from_millis(1),
             receive_buffer: 256,
+            stream_buffer: 65_536,
             record: true,
         }
     }
@@ -137,6 +145,17 @@ enum Occurrence {
     Arrive(NodeId, Parcel),
     Begin(Fault),
     End(Fault),
+    /// A stream's handshake reached this host.
+    Open {
+        name: EndName,
+        link: Link,
+        end: End,
+    },
+    /// What a stream could not send is tried again.
+    Retry {
+        name: EndName,
+        connection: u64,
+    },
 }
 
 /// What comes in at a host.
@@ -144,6 +163,7 @@ enum Occurrence {
 enum Parcel {
     Packet { link: Link, from: NodeId, bytes: Arc<[u8]> },
     Carrier { link: Link, up: bool },
+    Stream { connection: u64, stream: StreamId, what: StreamParcel },
 }
 
 impl<N: Node> Network<N> {
@@ -158,6 +178,8 @@ impl<N: Node> Network<N> {
             hosts: Vec::new(),
             queue: BTreeMap::new(),
             caused: 0,
+            ends: BTreeMap::new(),
+            connections: 0,
             wakes: BTreeSet::new(),
             restless: 0,
             events: Vec::new(),
@@ -379,6 +401,9 @@ impl<N: Node> fmt::Debug for Network<N> {
 
 mod faults;
 mod run;
+mod streams;
+
+use streams::{End, EndName, StreamParcel};
 
 #[cfg(test)]
 mod tests;

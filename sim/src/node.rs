@@ -2,7 +2,7 @@ use std::fmt;
 
 use vipcast_sans_io::{Instant, Machine};
 
-use crate::Link;
+use crate::{Link, StreamAction, StreamId};
 
 /// A host of the simulated network: what it does with what arrives, and what it sends.
 ///
@@ -26,6 +26,12 @@ pub trait Node {
     /// Builds the next packet into `buf` (which is cleared first) and says where it goes.
     fn poll_packet(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Route>;
 
+    /// Says what to do with a stream; what to write goes into `buf` (which is cleared first). A node
+    /// without streams leaves this out, and is still told of those that others open to it.
+    fn poll_stream(&mut self, _now: Instant, _buf: &mut Vec<u8>) -> Option<StreamAction> {
+        None
+    }
+
     /// The next event; `None` when all were taken.
     fn poll_event(&mut self) -> Option<Self::Event>;
 
@@ -45,6 +51,42 @@ pub enum Arrival<'a> {
         link: Link,
         /// Whether the carrier is there now.
         up: bool,
+    },
+    /// Another node opened a stream. Who does not want it closes it.
+    Accepted {
+        /// The name of this end.
+        stream: StreamId,
+        /// The node's own link on the segment of both.
+        link: Link,
+        /// Who opened it.
+        from: NodeId,
+    },
+    /// A stream that this node opened is there.
+    Connected {
+        /// The name of this end.
+        stream: StreamId,
+    },
+    /// The next bytes of a stream, in order and without a gap.
+    Data {
+        /// The name of this end.
+        stream: StreamId,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// The last write filled the stream's buffer. Those bytes are kept; wait before the next.
+    Full {
+        /// The name of this end.
+        stream: StreamId,
+    },
+    /// The stream has room again.
+    Writable {
+        /// The name of this end.
+        stream: StreamId,
+    },
+    /// The stream has ended, or never began: the peer closed it, crashed, or cannot be reached.
+    Closed {
+        /// The name of this end.
+        stream: StreamId,
     },
 }
 
@@ -84,7 +126,8 @@ impl Route {
 
 /// A machine with its network side: how a packet becomes its input, and where its transmits go.
 ///
-/// Changes of the carrier are not passed on; implement [`Node`] for a machine that wants them.
+/// Changes of the carrier and streams are not passed on; implement [`Node`] for a machine that wants
+/// them.
 pub struct Wired<M: Machine> {
     machine: M,
     input: for<'a> fn(Packet<'a>) -> M::Input<'a>,
@@ -160,6 +203,10 @@ impl<N: Node + ?Sized> Node for Box<N> {
 
     fn poll_packet(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Route> {
         (**self).poll_packet(now, buf)
+    }
+
+    fn poll_stream(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<StreamAction> {
+        (**self).poll_stream(now, buf)
     }
 
     fn poll_event(&mut self) -> Option<Self::Event> {

@@ -83,6 +83,7 @@ impl Rng {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
     Way(SegmentId, NodeId, NodeId),
+    Flight(SegmentId, NodeId, NodeId),
     Node(NodeId),
     Schedule,
     Contract,
@@ -92,10 +93,12 @@ pub(crate) enum Stream {
 
 impl Stream {
     pub(crate) fn of(self, seed: u64) -> Rng {
+        let way = |segment: SegmentId, from: NodeId, to: NodeId| {
+            (u64::from(segment.0) << 32) | (u64::from(from.0) << 16) | u64::from(to.0)
+        };
         let (kind, rest) = match self {
-            Self::Way(segment, from, to) => {
-                (1, (u64::from(segment.0) << 32) | (u64::from(from.0) << 16) | u64::from(to.0))
-            }
+            Self::Way(segment, from, to) => (1, way(segment, from, to)),
+            Self::Flight(segment, from, to) => (7, way(segment, from, to)),
             Self::Node(node) => (2, u64::from(node.0)),
             Self::Schedule => (3, 0),
             Self::Contract => (4, 0),

@@ -88,6 +88,8 @@ pub(crate) struct Segment {
     /// Sender and receiver, and by how many faults their direction is cut now.
     cuts: BTreeMap<(NodeId, NodeId), u32>,
     ways: BTreeMap<(NodeId, NodeId), Way>,
+    /// The luck of streams, apart from that of packets.
+    flights: BTreeMap<(NodeId, NodeId), Rng>,
 }
 
 /// One direction between two members.
@@ -113,6 +115,7 @@ impl Segment {
             qualities: vec![quality],
             cuts: BTreeMap::new(),
             ways: BTreeMap::new(),
+            flights: BTreeMap::new(),
         }
     }
 
@@ -148,6 +151,27 @@ impl Segment {
 
     pub(crate) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
         self.cuts.contains_key(&(from, to))
+    }
+
+    /// How long bytes of a stream are on the way. Each loss costs a retransmission.
+    pub(crate) fn flight(
+        &mut self,
+        seed: u64,
+        from: NodeId,
+        to: NodeId,
+        retransmission: Duration,
+    ) -> Duration {
+        let quality = self.qualities.last().copied().unwrap_or_default();
+        let luck = Stream::Flight(self.id, from, to);
+        let rng = self.flights.entry((from, to)).or_insert_with(|| luck.of(seed));
+        let mut flight = rng.between(quality.least_latency, quality.most_latency);
+        for _ in 0..MOST_LOSSES {
+            if !rng.happens(quality.loss) {
+                break;
+            }
+            flight += retransmission;
+        }
+        flight
     }
 
     /// When a packet that leaves now arrives: never, once or twice.
@@ -194,3 +218,6 @@ impl fmt::Debug for Link {
         write!(f, "link {}", self.0)
     }
 }
+
+/// Bytes of a stream are lost so often in a row, at most.
+const MOST_LOSSES: u32 = 8;

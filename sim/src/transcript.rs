@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use vipcast_sans_io::Instant;
 
-use crate::Link;
+use crate::{Link, StreamId};
 
 /// What happened, in order. Two runs of one seed have equal transcripts.
 ///
@@ -123,6 +123,22 @@ pub enum What {
         /// The name of the node that it was for.
         to: Arc<str>,
     },
+    /// A stream was opened, accepted or closed, in words.
+    Stream(String),
+    /// Bytes were written to a stream.
+    Wrote {
+        /// The writer's end.
+        stream: StreamId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Bytes of a stream were handed to the node.
+    Read {
+        /// The reader's end.
+        stream: StreamId,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
     /// A machine was given an input, as it prints.
     Input(String),
     /// A machine built something to send.
@@ -213,6 +229,9 @@ impl fmt::Display for What {
             Self::Carrier { link, up: true } => write!(f, "{link:?} is up"),
             Self::Carrier { link, up: false } => write!(f, "{link:?} is down"),
             Self::Dropped { why, to } => write!(f, "packet for {to} dropped: {why:?}"),
+            Self::Stream(what) => f.write_str(what),
+            Self::Wrote { stream, bytes } => write!(f, "writes to {stream:?}: {}", Bytes(bytes)),
+            Self::Read { stream, bytes } => write!(f, "reads from {stream:?}: {}", Bytes(bytes)),
             Self::Input(input) => write!(f, "input {input}"),
             Self::Transmit { to, bytes } => write!(f, "transmit to {to}: {}", Bytes(bytes)),
             Self::Timeout => f.write_str("timeout"),

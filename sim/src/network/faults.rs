@@ -37,6 +37,7 @@ impl<N: Node> Network<N> {
                 host.crashed += 1;
                 self.counts.crashes += u64::from(host.node.take().is_some());
                 host.inbox.clear();
+                self.reset_all(node);
                 self.schedule_wake(node);
             }
             &Fault::ClockGap { node, by } => {
@@ -142,12 +143,13 @@ impl<N: Node> Network<N> {
         }
         self.counts.resumes += 1;
         let inbox = std::mem::take(&mut host.inbox);
+        // It was stopped in the middle of a batch of transmits, or in its sleep, and then looks at
+        // its timers or at its sockets first.
         match host.rng.below(3) {
-            0 => self.settle(node),
-            1 => {
-                self.fire(node);
-                self.settle(node);
+            0 => {
+                self.serve(node);
             }
+            1 => self.settle(node),
             _ => {}
         }
         for parcel in &inbox {

@@ -60,8 +60,6 @@ impl<N: Node> Network<N> {
             );
             self.wakes.remove(&(at, node));
             self.hosts[usize::from(node.0)].wake = None;
-            self.record(node, || What::Timeout);
-            self.fire(node);
             self.settle(node);
             return true;
         }
@@ -75,6 +73,8 @@ impl<N: Node> Network<N> {
                 Occurrence::Arrive(node, parcel) => self.arrive(node, parcel),
                 Occurrence::Begin(fault) => self.begin(&fault),
                 Occurrence::End(fault) => self.end(&fault),
+                Occurrence::Open { name, link, end } => self.open(name, link, end),
+                Occurrence::Retry { name, connection } => self.retry(name, connection),
             }
         }
         true
@@ -119,6 +119,8 @@ impl<N: Node> Network<N> {
         if host.node.is_none() {
             if packet {
                 self.drop_for(node, node, DropReason::Down);
+            } else {
+                self.hand_over(node, &parcel);
             }
         } else if host.paused > 0 {
             let full = host.inbox.len() >= self.config.receive_buffer;
@@ -149,6 +151,9 @@ impl<N: Node> Network<N> {
                 self.record(node, || What::Carrier { link, up });
                 Arrival::Carrier { link, up }
             }
+            &Parcel::Stream { connection, stream, ref what } => {
+                return self.hand_over_stream(node, connection, stream, what);
+            }
         };
         let host = &mut self.hosts[usize::from(node.0)];
         let local = host.clock.local(self.now);
@@ -157,45 +162,66 @@ impl<N: Node> Network<N> {
         }
     }
 
-    pub(super) fn fire(&mut self, node: NodeId) {
+    /// Serves the node until nothing moves, and asks when it wants to wake.
+    pub(super) fn settle(&mut self, node: NodeId) {
+        for _ in 0..ENDLESS {
+            self.fire(node);
+            if !self.serve(node) {
+                return self.schedule_wake(node);
+            }
+        }
+        panic!("{} never stops: what is polled must come to None", self.name(node));
+    }
+
+    /// Fires timers that are due.
+    fn fire(&mut self, node: NodeId) {
         let host = &mut self.hosts[usize::from(node.0)];
         let local = host.clock.local(self.now);
-        if let Some(inner) = &mut host.node {
+        let Some(inner) = host.node.as_mut().filter(|_| host.paused == 0) else {
+            return;
+        };
+        if inner.poll_timeout().is_some_and(|at| at <= local) {
             inner.handle_timeout(local);
+            self.record(node, || What::Timeout);
         }
     }
 
-    /// Takes the node's events and packets, and asks when it wants to wake.
-    pub(super) fn settle(&mut self, node: NodeId) {
-        self.take(node);
-        self.schedule_wake(node);
-    }
-
-    fn take(&mut self, node: NodeId) {
+    /// Takes the node's events, a batch of packets, and what it does with streams. Whether there was
+    /// anything.
+    pub(super) fn serve(&mut self, node: NodeId) -> bool {
+        let mut moved = false;
+        while let Some(event) = self.running(node).and_then(|(inner, _)| inner.poll_event()) {
+            moved = true;
+            self.record(node, || What::Event(format!("{event:?}")));
+            self.events.push(Reported { at: self.now, local: self.local(node), node, event });
+        }
+        if self.hosts[usize::from(node.0)].stalled > 0 {
+            return moved;
+        }
         let mut buf = Vec::new();
-        for _ in 0..ENDLESS {
-            let host = &mut self.hosts[usize::from(node.0)];
-            let local = host.clock.local(self.now);
-            if !host.runs() {
-                return;
-            }
-            let stalled = host.stalled > 0;
-            let Some(inner) = &mut host.node else {
-                return;
-            };
-            if let Some(event) = inner.poll_event() {
-                self.record(node, || What::Event(format!("{event:?}")));
-                self.events.push(Reported { at: self.now, local, node, event });
-            } else if stalled {
-                return;
-            } else {
-                let Some(route) = inner.poll_packet(local, &mut buf) else {
-                    return;
-                };
-                self.send(node, route, &buf);
-            }
+        for _ in 0..BATCH {
+            let packet =
+                self.running(node).and_then(|(inner, now)| inner.poll_packet(now, &mut buf));
+            let Some(route) = packet else { break };
+            moved = true;
+            self.send(node, route, &buf);
         }
-        panic!("{} never stops: poll_event and poll_packet must come to None", self.name(node));
+        for _ in 0..BATCH {
+            let action =
+                self.running(node).and_then(|(inner, now)| inner.poll_stream(now, &mut buf));
+            let Some(action) = action else { break };
+            moved = true;
+            self.act(node, action, &buf);
+        }
+        moved
+    }
+
+    /// The node and what its clock shows, if it runs.
+    fn running(&mut self, node: NodeId) -> Option<(&mut N, Instant)> {
+        let host = &mut self.hosts[usize::from(node.0)];
+        let local = host.clock.local(self.now);
+        let inner = host.node.as_mut().filter(|_| host.paused == 0)?;
+        Some((inner, local))
     }
 
     pub(super) fn schedule_wake(&mut self, node: NodeId) {
@@ -280,7 +306,9 @@ impl<N: Node> Network<N> {
     }
 }
 
-/// So many packets and events at one go are a fault of the node.
-const ENDLESS: u32 = 1_000_000;
+/// How many packets leave before the timers are looked at again.
+const BATCH: usize = 32;
+/// So many rounds at one go are a fault of the node.
+const ENDLESS: u32 = 100_000;
 /// So many wakes at one instant are a fault of a node.
 const RESTLESS: u32 = 10_000;

@@ -35,6 +35,7 @@ impl Node for Counter {
         self.heard.push_back(match arrival {
             Arrival::Packet(packet) => Heard::Number(packet.from, packet.bytes[0]),
             Arrival::Carrier { link, up } => Heard::Carrier(link, up),
+            other => panic!("{other:?}"),
         });
     }
     fn handle_timeout(&mut self, now: Instant) {
