@@ -28,6 +28,9 @@ const STAGE: &str = "VIPCAST_LAB_STAGE";
 /// Whether the user who started all this was root.
 const AS_ROOT: &str = "VIPCAST_LAB_ROOT";
 
+/// Where the labs' folders are: in memory, and seen from inside only.
+pub(crate) const ROOM: &str = "/dev/shm";
+
 /// The process that reaps, in a PID namespace.
 const INIT: Pid = Pid::from_raw(1);
 
@@ -144,7 +147,11 @@ fn mount_private() -> Result<(), EnterError> {
         .map_err(EnterError::step("make mounts private"))?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", "/proc", "proc", quiet, None).map_err(EnterError::step("mount /proc"))?;
-    mount("sysfs", "/sys", "sysfs", quiet, None).map_err(EnterError::step("mount /sys"))
+    mount("sysfs", "/sys", "sysfs", quiet, None).map_err(EnterError::step("mount /sys"))?;
+    // Room for the labs' files that goes with the namespaces, even after SIGKILL.
+    let room = MountFlags::NOSUID | MountFlags::NODEV;
+    mount("tmpfs", ROOM, "tmpfs", room, Some(c"mode=1777"))
+        .map_err(EnterError::step("mount /dev/shm"))
 }
 
 /// The signals that end or steer a program, and are passed on to the next stage.

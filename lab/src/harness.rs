@@ -82,7 +82,7 @@ impl Test {
             }
             body().map_err(|error| Failed::from(describe(&*error)))
         });
-        let kind = if needs_root { "needs root" } else { "" };
+        let kind = if ignored { "needs root" } else { "" };
         trial.with_kind(kind).with_ignored_flag(ignored)
     }
 }
@@ -129,6 +129,7 @@ fn package(tool: &str) -> &str {
         "ping" => "iputils-ping",
         "nft" => "nftables",
         "ip" | "tc" | "bridge" => "iproute2",
+        "setpriv" | "unshare" => "util-linux",
         _ => tool,
     }
 }

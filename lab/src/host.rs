@@ -25,7 +25,8 @@ use crate::{
     sysctl,
 };
 
-/// A machine of the lab: a network namespace, and what runs in it. Clones are the same machine.
+/// A machine of the lab: a network namespace with a host name, and what runs in it. Clones are the
+/// same machine.
 #[derive(Debug, Clone)]
 pub struct Host(Arc<Inner>);
 

@@ -78,3 +78,6 @@ fn page(url: &str, answer: &[u8]) -> Result<Page> {
     let status = status.ok_or_else(|| bad("it has no status line"))?;
     Ok(Page { status, body: body.to_owned() })
 }
+
+#[cfg(test)]
+mod tests;

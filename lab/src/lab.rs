@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     bridge::{Bridge, BridgeOptions},
+    enter::ROOM,
     error::{LabError, Result},
     host::Host,
     port::Port,
@@ -52,7 +53,7 @@ impl Lab {
         builder.prefix("lab-");
         let dir = match env::var_os("VIPCAST_LAB_KEEP") {
             Some(parent) => builder.disable_cleanup(true).tempdir_in(parent),
-            None => builder.tempdir(),
+            None => builder.tempdir_in(ROOM),
         };
         let dir = dir.map_err(LabError::io("create the lab's folder"))?;
         Ok(Self { name: name.to_owned(), dir, hosts: Mutex::default(), bridges: Mutex::default() })
@@ -63,8 +64,9 @@ impl Lab {
         &self.name
     }
 
-    /// A folder for the lab's files: captures, manifests, state. It goes with the lab, unless the
-    /// variable `VIPCAST_LAB_KEEP` names the folder in which to put and keep it.
+    /// A folder for the lab's files: captures, manifests, state. It is in memory, seen by programs
+    /// of the lab only, and goes with the lab; unless the variable `VIPCAST_LAB_KEEP` names a folder
+    /// in which to put and keep it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }

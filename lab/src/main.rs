@@ -1,2 +1,65 @@
-//! placeholder
-fn main() {}
+//! `lab`: can this machine run labs, and what does one look like from inside?
+
+#![forbid(unsafe_code)]
+
+use std::{
+    env, error,
+    io::IsTerminal,
+    process::{Command, ExitCode},
+};
+
+use vipcast_lab::{Topology, enter};
+
+const USAGE: &str = "\
+usage: lab check            build a network, fetch a page through it, say whether labs work here
+       lab shell [HOST]     build the network and open a shell on a host: node-a to node-c,
+                            client (the default), router, outside-client";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        ["check"] => check(),
+        ["shell"] => shell("client"),
+        ["shell", host] => shell(host),
+        ["--help" | "-h" | "help"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+fn check() -> Result<ExitCode, Box<dyn error::Error>> {
+    let entered = enter()?;
+    let net = Topology::new("check", 1)?;
+    let _server = net.nodes[0].serve_name(80)?;
+    for url in ["http://172.18.1.1/", "http://[fd18::1]/"] {
+        let page = net.outside_client.fetch(url)?;
+        println!("{url} from outside: {} {}", page.status, page.body.trim());
+    }
+    let who = if entered.root { "root" } else { "an ordinary user, in a user namespace" };
+    println!("labs work here; started by {who}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shell(name: &str) -> Result<ExitCode, Box<dyn error::Error>> {
+    enter()?;
+    let net = Topology::new("shell", 3)?;
+    let _servers =
+        net.nodes.iter().map(|node| node.serve_name(80)).collect::<Result<Vec<_>, _>>()?;
+    let host = net.lab.host(name).ok_or_else(|| format!("no host {name}\n{USAGE}"))?;
+    if std::io::stdin().is_terminal() {
+        println!("{name}: node-a is 172.18.1.1 and fd18::1, each node serves its name on port 80");
+    }
+    let program = env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let status = host.run(move || Command::new(program).status())??;
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+}

@@ -14,7 +14,10 @@ use std::{
 use futures_util::StreamExt;
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::{Handle, MulticastGroup, new_connection, new_multicast_connection};
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::{
+    mount::{MountFlags, MountPropagationFlags, mount, mount_change},
+    system::sethostname,
+};
 use tokio::{
     runtime::{self, Runtime},
     time::timeout,
@@ -25,7 +28,7 @@ use crate::error::{LabError, Result};
 /// What a namespace's thread is asked to do.
 type Job = Box<dyn FnOnce(&Resident) + Send>;
 
-/// A network namespace (and a mount namespace, for a /sys that shows it).
+/// A network namespace, with a mount namespace for a /sys that shows it, and a host name.
 ///
 /// It lives as long as its thread: threads and processes inherit the namespaces of the thread that
 /// starts them, so this thread starts all that is to run inside.
@@ -47,9 +50,10 @@ impl Namespace {
     pub(crate) fn new(name: &str) -> Result<Self> {
         let (jobs, inbox) = channel();
         let (ready, opened) = channel();
+        let host = name.to_owned();
         Builder::new()
             .name(format!("lab {name}"))
-            .spawn(move || match move_in() {
+            .spawn(move || match move_in(&host) {
                 Ok((file, resident)) => {
                     drop(ready.send(Ok(file)));
                     resident.serve(inbox);
@@ -146,9 +150,10 @@ impl Namespace {
 }
 
 /// Gives the calling thread namespaces of its own, and opens a netlink socket in them.
-fn move_in() -> Result<(File, Resident)> {
-    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)
+fn move_in(host: &str) -> Result<(File, Resident)> {
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS)
         .map_err(LabError::io("create a network namespace (was enter() called first?)"))?;
+    sethostname(host.as_bytes()).map_err(LabError::io(format!("name a host {host}")))?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .map_err(LabError::io("make the namespace's mounts private"))?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

@@ -205,13 +205,14 @@ impl Probing {
         })
     }
 
-    /// Waits until the last so many probes are all unanswered.
+    /// Waits until so many probes in a row are unanswered, not counting the newest, which is still
+    /// under way. One before it may be under way too, on a busy machine.
     ///
     /// # Errors
     /// [`LabError::Timeout`].
     pub fn wait_for_losses(&self, count: usize, limit: Duration) -> Result<()> {
         self.wait(format!("{count} losses in a row of {}", self.target), limit, |samples| {
-            let lost = samples.iter().rev().take_while(|sample| sample.answer.is_none());
+            let lost = samples.iter().rev().skip(1).take_while(|sample| sample.answer.is_none());
             lost.count() >= count
         })
     }

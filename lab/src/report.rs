@@ -165,3 +165,6 @@ impl fmt::Display for ProbeReport {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,7 @@ fn a_cut_is_silent_and_healed() -> TestResult {
     probing.wait_for_answers(20, LIMIT)?;
     let report = probing.stop();
     let outage = report.longest_outage().ok_or("no outage")?;
-    assert!(outage.lost >= 50, "{report}");
+    assert!(outage.lost >= 40, "{report}");
     assert!(outage.duration().is_some_and(|time| time >= Duration::from_millis(40)), "{report}");
     assert!(report.longest_silence() >= Some(Duration::from_millis(40)), "{report}");
     assert_eq!(report.sent(), report.answered() + report.lost());
@@ -359,7 +359,8 @@ fn a_panic_leaves_nothing_behind() -> TestResult {
             let lab = Lab::new("panic")?;
             let process = lab.add_host("a")?.spawn(sleeper())?;
             tell.send((process.id(), lab.dir().to_owned()))?;
-            panic!("on purpose");
+            // As a panic, without its message in the output of the tests.
+            std::panic::resume_unwind(Box::new("on purpose"));
         };
         build().map_err(|error| error.to_string())
     });
