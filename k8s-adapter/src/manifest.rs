@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// One object as it stands in a folder.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// What tells it from all others.
     pub key: Key,
@@ -17,6 +17,8 @@ pub struct Manifest {
     pub place: Place,
     /// Its own text, with columns as in its file.
     pub(crate) text: Arc<str>,
+    /// The line of the file on which that text begins.
+    pub(crate) first_line: u32,
     pub(crate) positions: Arc<Positions>,
 }
 

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What one file holds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FileContent {
     /// The objects that could be read.
     pub manifests: Vec<Manifest>,
@@ -34,6 +34,14 @@ impl FileContent {
         for document in document::split(text) {
             out.read_document(&file, &document);
         }
+        out
+    }
+
+    /// Reads one object again that was read before, as [`Manifest::text`] gave it.
+    pub(crate) fn reread(file: &str, number: u32, first_line: u32, text: &str) -> Self {
+        let mut out = Self::default();
+        let document = Document { number, first_line, text: text.to_owned() };
+        out.read_document(&file.into(), &document);
         out
     }
 
@@ -123,6 +131,7 @@ impl FileContent {
                     resource,
                     place,
                     text: document.text.as_str().into(),
+                    first_line: document.first_line,
                     positions: Arc::new(positions),
                 });
             }

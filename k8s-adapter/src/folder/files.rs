@@ -1,0 +1,96 @@
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+/// Which folder a path led to: device and inode. A folder that was replaced has another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FolderIdentity {
+    /// The device.
+    pub device: u64,
+    /// The inode.
+    pub inode: u64,
+}
+
+/// What a folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Which folder it is.
+    pub identity: FolderIdentity,
+    /// The names of the manifests in it, in any order.
+    pub names: Vec<String>,
+}
+
+/// How a [`Follower`](crate::folder::Follower) reads a folder.
+pub trait Files {
+    /// The manifests in the folder.
+    ///
+    /// # Errors
+    ///
+    /// When the folder is gone or cannot be read.
+    fn list(&self) -> io::Result<Listing>;
+
+    /// The bytes of one of them.
+    ///
+    /// # Errors
+    ///
+    /// When the file is gone or cannot be read.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+}
+
+/// Whether a file of this name is a manifest: `*.yaml`, `*.yml` or `*.json`, and not hidden.
+///
+/// Editors write to hidden files first, and a mounted ConfigMap keeps its versions in hidden
+/// folders.
+pub(super) fn is_manifest_name(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    !name.starts_with('.') && matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
+/// A folder on disk. Folders in it are not looked into.
+#[derive(Clone, Debug)]
+pub struct DirFiles {
+    dir: PathBuf,
+}
+
+impl DirFiles {
+    /// The folder at `dir`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+}
+
+/// More than this is no manifest, but a mistake that should not fill the memory.
+const LARGEST_FILE: u64 = 64 << 20;
+
+impl Files for DirFiles {
+    fn list(&self) -> io::Result<Listing> {
+        let metadata = fs::metadata(&self.dir)?;
+        let identity = FolderIdentity { device: metadata.dev(), inode: metadata.ino() };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            // A link may lead anywhere; only what is surely a folder is left out here.
+            if is_manifest_name(&name) && !entry.file_type()?.is_dir() {
+                names.push(name);
+            }
+        }
+        Ok(Listing { identity, names })
+    }
+
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        let path = self.dir.join(name);
+        let metadata = fs::metadata(&path)?;
+        if !metadata.is_file() {
+            // Opening a pipe would wait for its writer.
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        if metadata.len() > LARGEST_FILE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 64 MiB"));
+        }
+        fs::read(path)
+    }
+}
