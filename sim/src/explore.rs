@@ -4,7 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::{Bounds, Counts, Network, Node, Schedule, Transcript, shrink::shrink};
+use crate::{Bounds, Counts, Difference, Network, Node, Schedule, Transcript, shrink::shrink};
 
 /// One scenario under many seeds, each with its own luck, clocks and faults.
 ///
@@ -78,7 +78,8 @@ impl Exploration {
     }
 
     /// Runs all seeds until one fails. `build` makes the world of a seed; a schedule of faults that
-    /// fits it is installed; `scenario` runs it and judges. A panic in either is a failure too.
+    /// fits it is installed; `scenario` runs it and judges. A panic in either is a failure too, and
+    /// so is a first seed that does not give the same transcript twice.
     ///
     /// # Errors
     ///
@@ -96,6 +97,12 @@ impl Exploration {
                 Err(reason) => return Err(Failure::at_building(seed, reason)),
             };
             let run = attempt(seed, &schedule, &build, &scenario);
+            if explored.runs == 0 {
+                let again = attempt(seed, &schedule, &build, &scenario);
+                if let Some(difference) = run.transcript.first_difference(&again.transcript) {
+                    return Err(Failure::not_reproducible(seed, schedule, run, &difference));
+                }
+            }
             explored.runs += 1;
             explored.counts += run.counts;
             let Err(reason) = run.verdict else {
@@ -209,6 +216,22 @@ pub struct Failure {
 }
 
 impl Failure {
+    fn not_reproducible(
+        seed: u64,
+        schedule: Schedule,
+        run: Attempt,
+        difference: &Difference,
+    ) -> Box<Self> {
+        let reason = format!("two runs of this seed differ; {difference}");
+        Box::new(Self {
+            shrunk: schedule.clone(),
+            schedule,
+            transcript: run.transcript,
+            counts: run.counts,
+            ..*Self::at_building(seed, reason)
+        })
+    }
+
     fn at_building(seed: u64, reason: String) -> Box<Self> {
         Box::new(Self {
             seed,

@@ -1,7 +1,7 @@
 //! A planted fault: an election that takes over whenever it hears nobody better. A cut of one
 //! direction makes two owners, and the exploration must find, replay and shrink that.
 
-use std::{collections::BTreeMap, process::Command, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, process::Command, time::Duration};
 
 use vipcast_sans_io::{Instant, Machine, TimerTable};
 use vipcast_sim::{
@@ -215,6 +215,24 @@ fn a_panic_in_a_scenario_is_a_failure_with_its_message() {
         })
         .unwrap_err();
     assert_eq!((failure.seed, failure.reason.as_str()), (3, "too quiet"));
+}
+
+#[test]
+fn a_world_that_is_not_the_same_twice_is_found_before_anything_else() {
+    let built = Cell::new(0);
+    let failure = Exploration::exactly(0..10)
+        .explore(
+            |seed| {
+                built.set(built.get() + 1);
+                world(seed + u64::from(built.get() > 2))
+            },
+            |net| {
+                net.run_until(Instant::from_millis(500));
+                Ok(())
+            },
+        )
+        .unwrap_err();
+    assert!(failure.reason.starts_with("two runs of this seed differ"), "{failure}");
 }
 
 #[test]

@@ -317,3 +317,6 @@ impl End {
 const RETRANSMISSION: Duration = Duration::from_millis(200);
 /// So many handshakes in vain, and the stream is closed.
 const MOST_TRIES: u32 = 25;
+
+#[cfg(test)]
+mod tests;
