@@ -18,22 +18,12 @@ const V4_MASK: u64 = 0xffff_ffff;
 
 impl Address {
     pub(crate) const MIN: Self = Self::from_bits(0);
-    pub(crate) const MAX: Self = Self::from_bits(u128::MAX);
     /// The first and the last IPv4 address.
-    pub(crate) const FIRST_V4: Self = Self {
-        high: 0,
-        low: MAPPED,
-    };
-    pub(crate) const LAST_V4: Self = Self {
-        high: 0,
-        low: MAPPED | V4_MASK,
-    };
+    pub(crate) const FIRST_V4: Self = Self { high: 0, low: MAPPED };
+    pub(crate) const LAST_V4: Self = Self { high: 0, low: MAPPED | V4_MASK };
 
     pub(crate) const fn from_bits(bits: u128) -> Self {
-        Self {
-            high: (bits >> 64) as u64,
-            low: bits as u64,
-        }
+        Self { high: (bits >> 64) as u64, low: bits as u64 }
     }
 
     pub(crate) const fn bits(self) -> u128 {
@@ -45,11 +35,7 @@ impl Address {
     }
 
     pub(crate) const fn family(self) -> Family {
-        if self.high == 0 && self.low & !V4_MASK == MAPPED {
-            Family::V4
-        } else {
-            Family::V6
-        }
+        if self.high == 0 && self.low & !V4_MASK == MAPPED { Family::V4 } else { Family::V6 }
     }
 
     /// The next number; callers know that there is one.
@@ -66,6 +52,11 @@ impl Address {
     pub(crate) const fn is_buggy(self) -> bool {
         matches!(self.family(), Family::V4) && matches!(self.low & 0xff, 0 | 0xff)
     }
+}
+
+/// IPv4 first, each family ascending.
+pub(crate) fn sort(addresses: &mut [Address]) {
+    addresses.sort_unstable_by_key(|address| (address.family(), *address));
 }
 
 impl From<IpAddr> for Address {

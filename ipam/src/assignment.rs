@@ -75,14 +75,6 @@ pub enum LostReason {
         /// The pool.
         pool: Arc<str>,
     },
-    /// The owner asks for another pool.
-    #[error("it is in pool {pool}, but pool {wanted} is asked for")]
-    OtherPoolWanted {
-        /// The pool of the address.
-        pool: Arc<str>,
-        /// The pool that is asked for.
-        wanted: Arc<str>,
-    },
     /// The owner wants no address of this family, or fewer.
     #[error("the owner does not want it")]
     NotWanted,
@@ -92,9 +84,6 @@ pub enum LostReason {
         /// The pool of the address.
         pool: Arc<str>,
     },
-    /// Another address of the owner is lost, and it wants all or none.
-    #[error("the owner requires both families, and the other address is lost")]
-    Incomplete,
     /// Somebody else holds it, and it cannot be shared.
     #[error("it is held by {holder}, and cannot be shared: {why}")]
     InUse {

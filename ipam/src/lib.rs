@@ -3,23 +3,19 @@
 //! Build each [`Pool`] with [`Pool::builder`], put them together in [`Pools`], and let an [`Allocator`] answer each
 //! [`Request`] of an [`Owner`] with an [`Assignment`] or a typed refusal:
 //!
-//! - [`Allocator::restore`] first, for all that is known to be held: `restore(&Request, &[IpAddr]) -> Restored`;
-//! - [`Allocator::allocate`] and [`Allocator::assign`]: `Result<Assignment, AllocateError>`, idempotent;
-//! - [`Allocator::release`]: `Option<Assignment>`;
-//! - [`Allocator::reconfigure`] with other pools: `Vec<Change>`;
+//! - [`Allocator::restore`] first, for all that is known to be held;
+//! - [`Allocator::allocate`] and [`Allocator::assign`] give an [`Assignment`] or an [`AllocateError`], and are idempotent;
+//! - [`Allocator::release`] takes it back;
+//! - [`Allocator::reconfigure`] puts other pools in place and lists every [`Change`];
 //! - [`Allocator::assignment`], [`Allocator::assignments`], [`Allocator::usage`], [`Allocator::explain`],
-//!   [`Allocator::what_if`], [`Allocator::snapshot`] and [`Allocator::from_snapshot`].
+//!   [`Allocator::what_if`] and [`Allocator::snapshot`] tell what is, and why.
 //!
 //! Plain data: no time, no I/O. The result is a function of the pools, of what is assigned and of what is kept, never of the
 //! order in which a map is walked.
 
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::std_instead_of_core,
-    clippy::alloc_instead_of_core,
-    clippy::std_instead_of_alloc
-)]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
 
@@ -31,6 +27,7 @@ mod decimal;
 mod error;
 mod explanation;
 mod family;
+mod hash;
 mod owner;
 mod policy;
 mod pool;

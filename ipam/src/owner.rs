@@ -14,15 +14,16 @@ impl Owner {
     /// The owner `name` in `namespace`.
     #[must_use]
     pub fn new(namespace: impl Into<Arc<str>>, name: impl Into<Arc<str>>) -> Self {
-        Self {
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        Self { namespace: namespace.into(), name: name.into() }
     }
 
     /// The namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub(crate) const fn shared_namespace(&self) -> &Arc<str> {
         &self.namespace
     }
 
@@ -67,8 +68,6 @@ impl serde::Serialize for Owner {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for Owner {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }

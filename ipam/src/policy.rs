@@ -1,6 +1,6 @@
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
-use crate::{Families, LabelSelector, Labels, Request};
+use crate::{LabelSelector, Labels, Request};
 
 /// The turn of a pool among others: a lower one is tried first; equal ones by the name of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,11 +103,4 @@ pub enum CrossNamespace {
     Allowed,
     /// Each side must also name the other's namespace in [`Request::sharing_namespaces`].
     WithConsent,
-}
-
-impl Families {
-    /// Whether two families are hoped for.
-    pub(crate) const fn is_dual(self) -> bool {
-        matches!(self, Self::PreferDual { .. } | Self::RequireDual)
-    }
 }

@@ -193,19 +193,12 @@ impl PoolBuilder {
         for (index, first) in self.ranges.iter().enumerate() {
             let later = self.ranges.iter().skip(index + 1);
             if let Some(second) = later.into_iter().find(|range| range.overlaps(first)) {
-                return Err(PoolError::Overlap {
-                    pool: pool(),
-                    first: *first,
-                    second: *second,
-                });
+                return Err(PoolError::Overlap { pool: pool(), first: *first, second: *second });
             }
         }
         let inside = |range: &AddressRange| self.ranges.iter().any(|own| own.overlaps(range));
         if let Some(range) = self.excluded.iter().find(|range| !inside(range)) {
-            return Err(PoolError::ExclusionOutside {
-                pool: pool(),
-                range: *range,
-            });
+            return Err(PoolError::ExclusionOutside { pool: pool(), range: *range });
         }
         let segments = segments(
             &self.ranges,
@@ -224,10 +217,7 @@ impl PoolBuilder {
                 owners: owners.clone(),
             });
         }
-        Ok(Pool {
-            segments,
-            config: self,
-        })
+        Ok(Pool { segments, config: self })
     }
 }
 
@@ -357,10 +347,7 @@ impl Pool {
     /// Whether `address` lies in a range of the pool, handed out or taken out.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.config
-            .ranges
-            .iter()
-            .any(|range| range.contains(address))
+        self.config.ranges.iter().any(|range| range.contains(address))
     }
 
     /// Whether the owner of `request` may have an address of the pool when it asks for it.
@@ -389,12 +376,7 @@ impl Pool {
     /// Why an address of a range is not handed out.
     pub(crate) fn unusable(&self, address: IpAddr) -> UnusableReason {
         let address = address.to_canonical();
-        if self
-            .config
-            .excluded
-            .iter()
-            .any(|range| range.contains(address))
-        {
+        if self.config.excluded.iter().any(|range| range.contains(address)) {
             UnusableReason::Excluded
         } else if self.config.avoid_buggy_ips && crate::address::Address::from(address).is_buggy() {
             UnusableReason::Buggy

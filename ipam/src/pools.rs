@@ -1,7 +1,12 @@
-use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec,
+    vec::Vec,
+};
 use core::net::IpAddr;
 
-use crate::{Family, Pool, PoolsError, Request, address::Address, segment::Segment};
+use crate::{Family, Owner, Pool, PoolsError, Request, address::Address, segment::Segment};
 
 /// Pools that do not overlap, in the order in which they are tried: those with a selection, then the default pool, then
 /// the rest; within each by priority, then by name.
@@ -17,6 +22,8 @@ pub struct Pools {
     spans: Vec<Span>,
     /// The segments by address.
     by_address: Vec<(Address, u32)>,
+    /// What is reserved for each owner, with its pool.
+    reserved: BTreeMap<Owner, Vec<(u32, Address)>>,
 }
 
 /// A usable piece and its pool.
@@ -48,28 +55,27 @@ impl Pools {
             if all.names.insert(name.clone(), number).is_some() {
                 return Err(PoolsError::Duplicate { pool: name });
             }
-            let owned = |segment: &Segment| OwnedSegment {
-                segment: *segment,
-                pool: number,
-            };
+            let owned = |segment: &Segment| OwnedSegment { segment: *segment, pool: number };
             let start = all.segments.len() as u32;
             let v4 = pool.segments().iter().filter(|s| s.family() == Family::V4);
             all.starts.push([start, start + v4.count() as u32]);
             all.segments.extend(pool.segments().iter().map(owned));
             let pieces = pool.ranges().iter().flat_map(|range| range.pieces());
-            all.spans.extend(pieces.map(|(first, last)| Span {
-                first,
-                last,
-                pool: number,
-            }));
+            all.spans.extend(pieces.map(|(first, last)| Span { first, last, pool: number }));
+        }
+        for (number, pool) in (0..).zip(&pools) {
+            for (address, owners) in pool.reservations() {
+                for owner in owners {
+                    let kept = all.reserved.entry(owner.clone()).or_default();
+                    kept.push((number, (*address).into()));
+                }
+            }
         }
         let end = all.segments.len() as u32;
         all.starts.push([end, end]);
         all.spans.sort_unstable_by_key(|span| span.first);
-        all.by_address = (0..)
-            .zip(&all.segments)
-            .map(|(number, owned)| (owned.segment.first, number))
-            .collect();
+        all.by_address =
+            (0..).zip(&all.segments).map(|(number, owned)| (owned.segment.first, number)).collect();
         all.by_address.sort_unstable();
         all.pools = pools;
         all.check()?;
@@ -84,6 +90,7 @@ impl Pools {
             starts: vec![[0, 0]],
             spans: Vec::new(),
             by_address: Vec::new(),
+            reserved: BTreeMap::new(),
         }
     }
 
@@ -134,8 +141,7 @@ impl Pools {
     /// The pool with a range that holds `address`, also where that address is taken out.
     #[must_use]
     pub fn containing(&self, address: IpAddr) -> Option<&Pool> {
-        self.number_containing(address.into())
-            .map(|number| self.pool(number))
+        self.number_containing(address.into()).map(|number| self.pool(number))
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
@@ -165,15 +171,30 @@ impl Pools {
     pub(crate) fn segment_of(&self, address: Address) -> Option<u32> {
         let after = self.by_address.partition_point(|entry| entry.0 <= address);
         let (_, number) = *self.by_address.get(after.checked_sub(1)?)?;
-        self.segment(number)
-            .segment
-            .contains(address)
-            .then_some(number)
+        self.segment(number).segment.contains(address).then_some(number)
     }
 
     pub(crate) fn segment(&self, number: u32) -> OwnedSegment {
         // As in `pool`.
         self.segments[number as usize]
+    }
+
+    pub(crate) fn all_segments(&self) -> impl Iterator<Item = (u32, Segment)> {
+        (0..).zip(self.segments.iter().map(|owned| owned.segment))
+    }
+
+    /// For whom an address of a pool is reserved.
+    pub(crate) fn reserved(&self, pool: u32, address: Address) -> Option<&BTreeSet<Owner>> {
+        let reservations = self.pool(pool).reservations();
+        if reservations.is_empty() {
+            return None;
+        }
+        reservations.get(&address.into())
+    }
+
+    /// What is reserved for an owner, and in which pool.
+    pub(crate) fn reserved_for(&self, owner: &Owner) -> &[(u32, Address)] {
+        self.reserved.get(owner).map_or(&[], Vec::as_slice)
     }
 
     /// The segments of one family of a pool.
@@ -191,8 +212,7 @@ impl Pools {
     pub(crate) fn automatic(&self, request: &Request) -> impl Iterator<Item = u32> {
         let selecting = self.numbers().filter(|number| {
             let pool = self.pool(*number);
-            pool.selection()
-                .is_some_and(|selection| selection.matches(request))
+            pool.selection().is_some_and(|selection| selection.matches(request))
         });
         let general = self.numbers().filter(|number| {
             let pool = self.pool(*number);

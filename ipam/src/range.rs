@@ -36,11 +36,7 @@ impl AddressRange {
         if first > last {
             return Err(RangeParseError::Reversed { first, last });
         }
-        Ok(Self {
-            first,
-            last,
-            prefix: None,
-        })
+        Ok(Self { first, last, prefix: None })
     }
 
     /// The lowest address.
@@ -77,9 +73,7 @@ impl AddressRange {
     /// How many addresses there are, exactly. `::/0` does not hold the IPv4-mapped ones, so this always fits.
     #[must_use]
     pub fn size(&self) -> u128 {
-        self.pieces()
-            .map(|(first, last)| last.bits() - first.bits() + 1)
-            .sum()
+        self.pieces().map(|(first, last)| last.bits() - first.bits() + 1).sum()
     }
 
     /// The fewest prefixes that cover exactly this range, ascending.
@@ -131,11 +125,7 @@ impl From<IpNet> for AddressRange {
 impl From<IpAddr> for AddressRange {
     fn from(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self {
-            first: address,
-            last: address,
-            prefix: None,
-        }
+        Self { first: address, last: address, prefix: None }
     }
 }
 
@@ -192,11 +182,7 @@ impl FromStr for AddressRange {
 fn parse_length(text: &str) -> Option<u8> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
-    if plain && !padded {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if plain && !padded { text.parse().ok() } else { None }
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, RangeParseError> {
@@ -276,9 +262,7 @@ impl serde::Serialize for AddressRange {
 #[cfg(feature = "serde")]
 impl<'de> serde::Deserialize<'de> for AddressRange {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

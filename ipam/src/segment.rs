@@ -41,17 +41,9 @@ pub(crate) struct Segment {
 impl Segment {
     /// The piece between two addresses, its ends moved inwards to usable ones; nothing if none is left.
     fn trimmed(first: Address, last: Address, skips_buggy: bool) -> Option<Self> {
-        let whole = Self {
-            first,
-            last,
-            skips_buggy,
-        };
+        let whole = Self { first, last, skips_buggy };
         let (first, last) = whole.trim(first, last)?;
-        Some(Self {
-            first,
-            last,
-            skips_buggy,
-        })
+        Some(Self { first, last, skips_buggy })
     }
 
     /// Moves the ends of an interval inwards to usable addresses.
@@ -96,8 +88,7 @@ impl Segment {
         if address <= self.first {
             return None;
         }
-        self.trim(self.first, address.previous())
-            .map(|(_, last)| last)
+        self.trim(self.first, address.previous()).map(|(_, last)| last)
     }
 
     /// How many usable addresses there are.
@@ -170,16 +161,9 @@ fn spared(
     }
     let network = Address::from(range.first());
     let broadcast = Address::from(range.last());
-    let first = if first == network {
-        first.next()
-    } else {
-        first
-    };
-    let last = if range.family() == Family::V4 && last == broadcast {
-        last.previous()
-    } else {
-        last
-    };
+    let first = if first == network { first.next() } else { first };
+    let last =
+        if range.family() == Family::V4 && last == broadcast { last.previous() } else { last };
     (first <= last).then_some((first, last))
 }
 

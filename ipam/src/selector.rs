@@ -27,9 +27,7 @@ impl LabelSelector {
     /// Whether all requirements hold of `labels`.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.requirements
-            .iter()
-            .all(|requirement| requirement.matches(labels))
+        self.requirements.iter().all(|requirement| requirement.matches(labels))
     }
 }
 

@@ -1,0 +1,173 @@
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::ops::Range;
+
+use hashbrown::HashTable;
+
+use super::{shared::Shared, slab::Slab};
+use crate::{Port, address::Address, hash};
+
+/// Sharing key and backend key, both as one number, and the addresses that all holders share under them.
+#[derive(Clone, Debug)]
+pub(crate) struct Groups {
+    groups: Slab<Group>,
+    numbers: HashTable<u32>,
+}
+
+/// Ports that came into use, or that nobody uses any more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Changed<'a> {
+    Added(&'a [Port]),
+    Removed(&'a [Port]),
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    key: Box<str>,
+    backend: Box<str>,
+    /// How many owners have these keys.
+    owners: u32,
+    /// By segment, then address.
+    addresses: BTreeSet<(u32, Address)>,
+    /// On how many of the addresses a port is in use.
+    ports: BTreeMap<Port, u32>,
+}
+
+impl Groups {
+    pub(crate) const fn new() -> Self {
+        Self { groups: Slab::new(), numbers: HashTable::new() }
+    }
+
+    pub(crate) fn find(&self, key: &str, backend: &str) -> Option<u32> {
+        let hash = hash::of_texts(key, backend);
+        let found = self.numbers.find(hash, |number| {
+            let group = self.groups.at(*number);
+            *group.key == *key && *group.backend == *backend
+        });
+        found.copied()
+    }
+
+    /// The number of these keys; one more owner has them.
+    pub(crate) fn enter(&mut self, key: &str, backend: &str) -> u32 {
+        let number = self.find(key, backend).unwrap_or_else(|| {
+            let number = self.groups.insert(Group {
+                key: key.into(),
+                backend: backend.into(),
+                owners: 0,
+                addresses: BTreeSet::new(),
+                ports: BTreeMap::new(),
+            });
+            let hash = hash::of_texts(key, backend);
+            let groups = &self.groups;
+            self.numbers.insert_unique(hash, number, |number| {
+                let group = groups.at(*number);
+                hash::of_texts(&group.key, &group.backend)
+            });
+            number
+        });
+        self.groups.at_mut(number).owners += 1;
+        number
+    }
+
+    /// One owner less has these keys.
+    pub(crate) fn leave(&mut self, number: u32) {
+        let group = self.groups.at_mut(number);
+        group.owners -= 1;
+        if group.owners > 0 {
+            return;
+        }
+        let hash = hash::of_texts(&group.key, &group.backend);
+        if let Ok(entry) = self.numbers.find_entry(hash, |other| *other == number) {
+            entry.remove();
+        }
+        self.groups.remove(number);
+    }
+
+    pub(crate) fn keys(&self, number: u32) -> (&str, &str) {
+        let group = self.groups.at(number);
+        (&group.key, &group.backend)
+    }
+
+    /// Brings the index up to date after a holder of an address came or went.
+    ///
+    /// `before` are the keys that all holders had in common; `changed` the ports that nobody used before or uses now.
+    pub(crate) fn reindex(
+        &mut self,
+        place: (u32, Address),
+        shared: &Shared,
+        before: Option<u32>,
+        changed: Changed<'_>,
+    ) {
+        let after = shared.common_group();
+        if let Some(group) = before {
+            let group = self.groups.at_mut(group);
+            match changed {
+                Changed::Added(ports) if before == after => group.use_ports(ports),
+                Changed::Removed(ports) if before == after => group.free_ports(ports),
+                Changed::Added(ports) => {
+                    let old: Vec<_> = shared.ports().filter(|port| !ports.contains(port)).collect();
+                    group.free_ports(&old);
+                    group.addresses.remove(&place);
+                }
+                Changed::Removed(ports) => {
+                    let left: Vec<_> = shared.ports().collect();
+                    group.free_ports(left.iter().chain(ports));
+                    group.addresses.remove(&place);
+                }
+            }
+        }
+        if let Some(group) = after.filter(|_| before != after) {
+            let ports: Vec<_> = shared.ports().collect();
+            let group = self.groups.at_mut(group);
+            group.use_ports(&ports);
+            group.addresses.insert(place);
+        }
+    }
+
+    /// The addresses of a group in some segments, ascending; none where every address of the group has one of the ports in
+    /// use, so that many owners with one key and one port cost no search.
+    pub(crate) fn addresses<'a>(
+        &self,
+        number: u32,
+        segments: Range<u32>,
+        mut ports: impl Iterator<Item = &'a Port>,
+    ) -> impl Iterator<Item = (u32, Address)> {
+        let group = self.groups.at(number);
+        let everywhere =
+            |port| group.ports.get(port).copied() == Some(group.addresses.len() as u32);
+        let hopeless = ports.any(everywhere);
+        let end = if hopeless { segments.start } else { segments.end };
+        let places = (segments.start, Address::MIN)..(end, Address::MIN);
+        group.addresses.range(places).copied()
+    }
+
+    /// Forgets all addresses and keeps the keys.
+    pub(crate) fn clear_addresses(&mut self) {
+        for group in self.groups.iter_mut() {
+            group.addresses.clear();
+            group.ports.clear();
+        }
+    }
+}
+
+impl Group {
+    fn use_ports(&mut self, ports: &[Port]) {
+        for port in ports {
+            *self.ports.entry(*port).or_default() += 1;
+        }
+    }
+
+    fn free_ports<'a>(&mut self, ports: impl IntoIterator<Item = &'a Port>) {
+        for port in ports {
+            if let Some(count) = self.ports.get_mut(port) {
+                *count -= 1;
+                if *count == 0 {
+                    self.ports.remove(port);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+use alloc::{boxed::Box, collections::BTreeSet, string::String};
+
+use crate::{Family, Labels, Owner, Port, Request, address::Address};
+
+/// An owner that holds something.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    pub(crate) owner: Owner,
+    pub(crate) hash: u64,
+    pub(crate) addresses: Addresses,
+    /// Nothing for a plain owner, of which there may be very many.
+    pub(crate) terms: Option<Box<Terms>>,
+}
+
+/// The addresses of an owner, ascending; most have one.
+#[derive(Clone, Debug)]
+pub(crate) enum Addresses {
+    One(Address),
+    Many(Box<[Address]>),
+}
+
+impl Addresses {
+    pub(crate) fn new(addresses: &[Address]) -> Self {
+        match addresses {
+            [one] => Self::One(*one),
+            many => Self::Many(many.into()),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Address] {
+        match self {
+            Self::One(address) => core::slice::from_ref(address),
+            Self::Many(addresses) => addresses,
+        }
+    }
+}
+
+/// What must be remembered of a request, beside what is held.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) labels: Labels,
+    pub(crate) namespace_labels: Labels,
+    pub(crate) two_pools: bool,
+    pub(crate) sharing: Option<Sharing>,
+    /// The family that was preferred too.
+    pub(crate) missing: Option<Family>,
+    /// The other family was held once, and a new configuration took it.
+    pub(crate) was_dual: bool,
+}
+
+/// Consent to share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sharing {
+    /// The number of sharing key and backend key.
+    pub(crate) group: u32,
+    /// Ascending.
+    pub(crate) ports: Box<[Port]>,
+    pub(crate) namespaces: BTreeSet<String>,
+}
+
+impl Terms {
+    /// Whether they are what `request` says; `missing` and `was_dual` come from elsewhere.
+    pub(crate) fn agree(&self, request: &Request, group: Option<u32>) -> bool {
+        self.two_pools == request.two_pools
+            && self.labels == request.labels
+            && self.namespace_labels == request.namespace_labels
+            && self.sharing_agrees(request, group)
+    }
+
+    pub(crate) fn sharing_agrees(&self, request: &Request, group: Option<u32>) -> bool {
+        match &self.sharing {
+            None => key(request).is_none(),
+            Some(sharing) => {
+                group == Some(sharing.group)
+                    && sharing.ports.iter().eq(&request.ports)
+                    && sharing.namespaces == request.sharing_namespaces
+            }
+        }
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.labels.is_empty()
+            && self.namespace_labels.is_empty()
+            && !self.two_pools
+            && self.sharing.is_none()
+            && self.missing.is_none()
+            && !self.was_dual
+    }
+}
+
+/// The sharing key, which counts only if it is not empty.
+pub(crate) fn key(request: &Request) -> Option<&str> {
+    request.sharing_key.as_deref().filter(|key| !key.is_empty())
+}
+
+static NO_LABELS: Labels = Labels::new();
+
+impl Record {
+    pub(crate) fn sharing(&self) -> Option<&Sharing> {
+        self.terms.as_deref()?.sharing.as_ref()
+    }
+
+    pub(crate) fn labels(&self) -> (&Labels, &Labels) {
+        match self.terms.as_deref() {
+            Some(terms) => (&terms.labels, &terms.namespace_labels),
+            None => (&NO_LABELS, &NO_LABELS),
+        }
+    }
+}

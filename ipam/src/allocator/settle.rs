@@ -1,0 +1,306 @@
+//! From a request to what its owner will hold, and there.
+
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+
+use super::{
+    Allocator,
+    choose::{Ask, Manner, Need, need},
+    exact::wanted,
+    fit::Holder,
+    ledger::Claim,
+    record::{Addresses, Record, Sharing, Terms, key},
+};
+use crate::{
+    AllocateError, Assignment, Families, Family, Request,
+    address::{Address, sort},
+    hash,
+};
+
+/// What the owner will hold.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    addresses: Vec<Address>,
+    /// It had both families, and lost one with its pool.
+    was_dual: bool,
+}
+
+impl Allocator {
+    pub(crate) fn claim<'a>(&self, request: &'a Request, slot: Option<u32>) -> Claim<'a> {
+        let keys = key(request).map(|key| (key, &*request.backend_key));
+        let ports = match keys {
+            Some(_) => request.ports.iter().copied().collect(),
+            None => Vec::new(),
+        };
+        Claim {
+            owner: &request.owner,
+            slot,
+            keys,
+            group: keys.and_then(|(key, backend)| self.ledger.groups.find(key, backend)),
+            ports: Cow::Owned(ports),
+            namespaces: &request.sharing_namespaces,
+        }
+    }
+
+    /// What `request` leads to, from what its owner holds now.
+    pub(crate) fn decide(
+        &self,
+        request: &Request,
+        slot: Option<u32>,
+    ) -> Result<Decision, AllocateError> {
+        let record = slot.map(|slot| self.ledger.record(slot));
+        let mut ask = Ask {
+            request,
+            claim: self.claim(request, slot),
+            held: record.map_or(&[], |record| record.addresses.as_slice()),
+            kept: &[],
+        };
+        let wanted = wanted(request);
+        let kept = self.keep(&ask, &wanted);
+        if !wanted.is_empty() {
+            if kept.len() != wanted.len() {
+                self.exactly(&ask, &wanted)?;
+            }
+            return Ok(Decision::new(wanted));
+        }
+        let need = missing(request, &kept);
+        if kept.is_empty() {
+            return self.choose(&ask).map(Decision::new);
+        }
+        if need.iter().all(|(_, count)| *count == 0) {
+            return Ok(Decision::new(kept));
+        }
+        ask.kept = &kept;
+        if let Some(added) = self.top_up(&ask, need) {
+            return Ok(Decision::new([&*kept, &*added].concat()));
+        }
+        ask.kept = &[];
+        if !is_enough(request, &kept) {
+            return self.choose(&ask).map(Decision::new);
+        }
+        let terms = record.and_then(|record| record.terms.as_deref());
+        let was_dual = terms.is_some_and(|terms| terms.was_dual);
+        if was_dual && let Some(dual) = self.choose_dual(&ask) {
+            return Ok(Decision::new(dual));
+        }
+        Ok(Decision { addresses: kept, was_dual })
+    }
+
+    /// What the owner keeps of what it holds.
+    fn keep(&self, ask: &Ask<'_>, wanted: &[Address]) -> Vec<Address> {
+        let request = ask.request;
+        let pool = request.pool.as_deref();
+        let elsewhere = |address: &Address| {
+            let at = self.pools.number_containing(*address).map(|at| self.pools.pool(at).name());
+            pool.is_some() && pool != at
+        };
+        if (!wanted.is_empty() && wanted != ask.held) || ask.held.iter().any(elsewhere) {
+            return Vec::new();
+        }
+        let (mut kept, _) = self.fit(Holder::of(request), ask.held);
+        let record = ask.claim.slot.map(|slot| self.ledger.record(slot));
+        let unchanged = record.is_none_or(|record| match record.terms.as_deref() {
+            Some(terms) => terms.sharing_agrees(request, ask.claim.group),
+            None => ask.claim.keys.is_none(),
+        });
+        if !unchanged {
+            let manner = if wanted.is_empty() { Manner::Automatic } else { Manner::Asked };
+            kept.retain(|address| {
+                let pool = self.pools.number_containing(*address);
+                pool.is_some_and(|pool| self.open(ask, pool, *address, manner).is_ok())
+            });
+        }
+        kept
+    }
+
+    /// What an owner lacks beside what it keeps: from the same pool, or from another where that is allowed.
+    fn top_up(&self, ask: &Ask<'_>, need: Need) -> Option<Vec<Address>> {
+        let pool = self.pools.number_containing(*ask.kept.first()?)?;
+        let mut chosen = Vec::new();
+        let mut lacking = need;
+        for (family, count) in &mut lacking {
+            // Of one family all are from one pool, perhaps not the first.
+            let same = ask.kept.iter().find(|at| at.family() == *family);
+            let home = same.and_then(|at| self.pools.number_containing(*at)).unwrap_or(pool);
+            let mut only = [(Family::V4, 0), (Family::V6, 0)];
+            only[*family as usize].1 = *count;
+            if *count > 0
+                && self.gate(ask, home, Manner::Asked).is_ok()
+                && self.pick_all(ask, home, only, &mut chosen).is_ok()
+            {
+                *count = 0;
+            } else if *count > 0 && same.is_some() {
+                return None;
+            }
+        }
+        if lacking.iter().all(|(_, count)| *count == 0) {
+            return Some(chosen);
+        }
+        if ask.request.pool.is_some() || !self.may_stand_beside(ask, pool) {
+            return None;
+        }
+        self.in_two_pools(ask, &self.turns(ask), lacking, chosen)
+    }
+
+    /// Makes a decision true.
+    pub(crate) fn apply(
+        &mut self,
+        request: &Request,
+        slot: Option<u32>,
+        mut decision: Decision,
+    ) -> Assignment {
+        sort(&mut decision.addresses);
+        let missing = missing_family(request, &decision.addresses);
+        let new = &decision.addresses;
+        let slot = match slot {
+            None => {
+                let record = Record {
+                    owner: request.owner.clone(),
+                    hash: hash::of_owner(&request.owner),
+                    addresses: Addresses::new(new),
+                    terms: self.terms(request, missing, decision.was_dual),
+                };
+                let slot = self.ledger.insert(record);
+                self.join_all(slot, new);
+                slot
+            }
+            Some(slot) => {
+                self.change(request, slot, new, missing, decision.was_dual);
+                slot
+            }
+        };
+        self.view(slot)
+    }
+
+    fn change(
+        &mut self,
+        request: &Request,
+        slot: u32,
+        new: &[Address],
+        missing: Option<Family>,
+        was_dual: bool,
+    ) {
+        let record = self.ledger.record(slot);
+        let group = key(request).and_then(|key| self.ledger.groups.find(key, &request.backend_key));
+        let agreed = match record.terms.as_deref() {
+            Some(terms) => {
+                terms.agree(request, group)
+                    && terms.missing == missing
+                    && terms.was_dual == was_dual
+            }
+            None => is_plain(request) && missing.is_none() && !was_dual,
+        };
+        if agreed && record.addresses.as_slice() == new {
+            return;
+        }
+        // Terms are part of how an address is shared, so all are left and joined again; none is free in between.
+        self.leave_all(slot, false);
+        let terms = self.terms(request, missing, was_dual);
+        self.ledger.set_terms(slot, terms);
+        self.ledger.record_mut(slot).addresses = Addresses::new(new);
+        self.join_all(slot, new);
+    }
+
+    /// The terms of a request, unless it is plain.
+    fn terms(
+        &mut self,
+        request: &Request,
+        missing: Option<Family>,
+        was_dual: bool,
+    ) -> Option<Box<Terms>> {
+        if is_plain(request) && missing.is_none() && !was_dual {
+            return None;
+        }
+        let sharing = key(request).map(|key| Sharing {
+            group: self.ledger.groups.enter(key, &request.backend_key),
+            ports: request.ports.iter().copied().collect(),
+            namespaces: request.sharing_namespaces.clone(),
+        });
+        Some(Box::new(Terms {
+            labels: request.labels.clone(),
+            namespace_labels: request.namespace_labels.clone(),
+            two_pools: request.two_pools,
+            sharing,
+            missing,
+            was_dual,
+        }))
+    }
+
+    pub(crate) fn join_all(&mut self, slot: u32, addresses: &[Address]) {
+        for address in addresses {
+            self.ledger.join(&self.pools, &mut self.space, slot, *address);
+        }
+    }
+
+    /// Leaves all addresses of a record, which keeps them in its list.
+    pub(crate) fn leave_all(&mut self, slot: u32, retain: bool) {
+        let record = self.ledger.record(slot);
+        let addresses = record.addresses.as_slice().to_vec();
+        let former = retain.then(|| record.owner.clone());
+        for address in addresses {
+            let (pools, space) = (&self.pools, &mut self.space);
+            self.ledger.leave(pools, space, slot, address, former.as_ref());
+        }
+    }
+}
+
+impl Decision {
+    pub(crate) const fn new(addresses: Vec<Address>) -> Self {
+        Self { addresses, was_dual: false }
+    }
+
+    pub(crate) fn into_addresses(mut self) -> Vec<Address> {
+        sort(&mut self.addresses);
+        self.addresses
+    }
+}
+
+impl<'a> Holder<'a> {
+    pub(crate) fn of(request: &'a Request) -> Self {
+        Self {
+            namespace: request.owner.namespace(),
+            labels: &request.labels,
+            namespace_labels: &request.namespace_labels,
+            two_pools: request.two_pools,
+            shape: Some((request.families, request.per_family)),
+        }
+    }
+}
+
+/// What a request lacks beside some addresses, at best.
+fn missing(request: &Request, kept: &[Address]) -> Need {
+    let families = request.families;
+    let wanted = need(request, families.includes(Family::V4), families.includes(Family::V6));
+    wanted.map(|(family, count)| {
+        let have = kept.iter().filter(|at| at.family() == family).count();
+        (family, count.saturating_sub(have))
+    })
+}
+
+/// Whether some addresses satisfy a request, if not at best.
+fn is_enough(request: &Request, kept: &[Address]) -> bool {
+    let lacking = missing(request, kept).map(|(_, count)| count);
+    let full = usize::from(request.per_family.max(1));
+    match request.families {
+        Families::PreferDual { .. } => {
+            lacking.contains(&0) && lacking.iter().all(|count| *count == 0 || *count == full)
+        }
+        _ => lacking == [0, 0],
+    }
+}
+
+/// The family that was preferred too; where exact addresses are asked for, nothing else is.
+pub(crate) fn missing_family(request: &Request, addresses: &[Address]) -> Option<Family> {
+    let has = |family| addresses.iter().any(|at| at.family() == family);
+    let dual = matches!(request.families, Families::PreferDual { .. });
+    if !dual || !request.addresses.is_empty() {
+        return None;
+    }
+    [Family::V4, Family::V6].into_iter().find(|family| !has(*family))
+}
+
+fn is_plain(request: &Request) -> bool {
+    request.labels.is_empty()
+        && request.namespace_labels.is_empty()
+        && !request.two_pools
+        && key(request).is_none()
+}

@@ -1,0 +1,114 @@
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
+
+use super::record::Record;
+use crate::Port;
+
+/// The holders of one address, where there are several or where one would share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shared {
+    holders: BTreeSet<u32>,
+    /// Who uses which port; only of those with a sharing key.
+    ports: BTreeSet<(Port, u32)>,
+    /// How many holders have which keys; nothing stands for no key.
+    groups: Vec<(Option<u32>, u32)>,
+    namespaces: BTreeMap<Arc<str>, u32>,
+    /// How many holders have agreed to share with a namespace that is not theirs.
+    consents: BTreeMap<String, u32>,
+}
+
+impl Shared {
+    pub(crate) fn add(&mut self, slot: u32, record: &Record) {
+        self.holders.insert(slot);
+        let group = record.sharing().map(|sharing| sharing.group);
+        match self.groups.iter_mut().find(|entry| entry.0 == group) {
+            Some(entry) => entry.1 += 1,
+            None => self.groups.push((group, 1)),
+        }
+        *self.namespaces.entry(record.owner.shared_namespace().clone()).or_default() += 1;
+        if let Some(sharing) = record.sharing() {
+            self.ports.extend(sharing.ports.iter().map(|port| (*port, slot)));
+            for namespace in agreed(record) {
+                *self.consents.entry(namespace.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32, record: &Record) {
+        self.holders.remove(&slot);
+        let group = record.sharing().map(|sharing| sharing.group);
+        if let Some(entry) = self.groups.iter_mut().find(|entry| entry.0 == group) {
+            entry.1 -= 1;
+        }
+        self.groups.retain(|entry| entry.1 > 0);
+        count_down(&mut self.namespaces, record.owner.namespace());
+        if let Some(sharing) = record.sharing() {
+            for port in &sharing.ports {
+                self.ports.remove(&(*port, slot));
+            }
+            for namespace in agreed(record) {
+                count_down(&mut self.consents, namespace);
+            }
+        }
+    }
+
+    pub(crate) const fn holders(&self) -> &BTreeSet<u32> {
+        &self.holders
+    }
+
+    /// The keys that all holders have, and the ports that are in use under them.
+    pub(crate) fn common_group(&self) -> Option<u32> {
+        match self.groups.as_slice() {
+            [(group, _)] => *group,
+            _ => None,
+        }
+    }
+
+    /// Who uses a port.
+    pub(crate) fn users(&self, port: Port) -> impl Iterator<Item = u32> {
+        let users = self.ports.range((port, 0)..=(port, u32::MAX));
+        users.map(|(_, slot)| *slot)
+    }
+
+    pub(crate) fn ports(&self) -> impl Iterator<Item = Port> {
+        let mut before = None;
+        self.ports.iter().filter_map(move |(port, _)| {
+            let first = before != Some(*port);
+            before = Some(*port);
+            first.then_some(*port)
+        })
+    }
+
+    /// How many holders are in a namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> u32 {
+        self.namespaces.get(namespace).copied().unwrap_or(0)
+    }
+
+    /// Whether all holders would share with an owner in `namespace` that agrees to share with `agreed`.
+    pub(crate) fn consents(&self, namespace: &str, agreed: &BTreeSet<String>) -> bool {
+        let inside = self.in_namespace(namespace);
+        let willing = self.consents.get(namespace).copied().unwrap_or(0);
+        let mut theirs = self.namespaces.keys();
+        inside + willing == self.holders.len() as u32
+            && theirs.all(|other| **other == *namespace || agreed.contains(&**other))
+    }
+}
+
+/// The other namespaces that an owner agrees to share with.
+fn agreed(record: &Record) -> impl Iterator<Item = &String> {
+    let all = record.sharing().into_iter().flat_map(|sharing| &sharing.namespaces);
+    all.filter(|namespace| **namespace != *record.owner.namespace())
+}
+
+fn count_down<K: Ord + core::borrow::Borrow<str>>(counts: &mut BTreeMap<K, u32>, key: &str) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
