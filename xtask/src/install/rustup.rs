@@ -15,7 +15,8 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 /// Makes sure that `cargo +TOOLCHAIN` works.
 pub(crate) fn ensure_toolchain(progress: &mut Progress, toolchain: &str) -> Result<()> {
     let channel = format!("+{toolchain}");
-    if ask("rustc", &[&channel, "--version"]).is_some() {
+    // Without rustup cargo knows no `+`, and says so; rustc would pass over it.
+    if ask("cargo", &[&channel, "--version"]).is_some() {
         return Ok(());
     }
     progress.note(&format!("  installing the Rust toolchain {toolchain} with rustup"));
