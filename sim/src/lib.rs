@@ -93,6 +93,7 @@
 pub mod contract;
 
 mod clock;
+mod config;
 mod counts;
 mod explore;
 mod fault;
@@ -107,10 +108,11 @@ mod stream;
 mod transcript;
 
 pub use clock::Clock;
+pub use config::Config;
 pub use counts::Counts;
 pub use explore::{Exploration, Explored, Failure};
 pub use fault::Fault;
-pub use network::{Config, Network, Reported, Topology};
+pub use network::{Network, Reported, Topology};
 pub use node::{Arrival, Boot, Node, NodeId, Packet, Route, Wired};
 pub use recorded::Recorded;
 pub use rng::{Chance, Rng};

@@ -8,6 +8,10 @@ use crate::{Link, NodeId};
 pub struct StreamId(pub u64);
 
 /// What a node does with its streams; see [`Node::poll_stream`](crate::Node::poll_stream).
+///
+/// A stream takes the segment's latency and no other of its faults shows but as time: what is lost,
+/// or meets a cut, is sent again each 200 ms. Acknowledgements are not modelled: where one direction
+/// is cut, the other goes on. A stream ends in both directions at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum StreamAction {

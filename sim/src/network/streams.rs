@@ -61,6 +61,9 @@ impl<N: Node> Network<N> {
         let (node, stream) = name;
         self.record(node, || What::Stream(format!("connects {stream:?} by {link:?} to {to:?}")));
         self.close(name);
+        if let Some(old) = self.ends.remove(&name) {
+            self.reset(old.segment, node, old.peer, old.connection);
+        }
         self.connections += 1;
         let connection = self.connections;
         let links = &self.hosts[usize::from(node.0)].links;

@@ -207,6 +207,22 @@ fn a_name_used_again_hears_nothing_of_the_stream_before() {
 }
 
 #[test]
+fn a_name_used_again_resets_a_stream_that_still_had_to_send() {
+    let mut net = pair(Config { stream_buffer: 10, ..Config::exact(Duration::from_millis(2)) });
+    act(&mut net, A, CONNECT, b"");
+    net.run_for(Duration::from_millis(4));
+    write(&mut net, &[1; 30]);
+    net.begin(&Fault::Pause { node: B });
+    seen(&mut net);
+    act(&mut net, A, CONNECT, b"");
+    net.run_for(Duration::from_millis(10));
+    net.end(&Fault::Pause { node: B });
+    net.run_for(Duration::from_millis(10));
+    assert!(seen(&mut net).contains(&(14, B, Seen::Closed(THEIRS))));
+    assert_eq!(net.ends.len(), 2, "the new connection alone");
+}
+
+#[test]
 fn all_bytes_arrive_once_and_in_order_over_a_poor_network_with_cuts() {
     for seed in 0..50 {
         let config = Config { stream_buffer: 300, quality: Quality::poor(), ..Config::default() };
