@@ -5,6 +5,7 @@ use vipcast_announcer::os::netlink::{Link, LinkWatch, Snapshot};
 
 use crate::world::{
     HOST, HOST_MAC, World, add_address, delete_address, delete_link, set_link, switch, wait_for,
+    wait_until,
 };
 
 fn host0(snapshot: &Snapshot) -> &Link {
@@ -17,6 +18,7 @@ fn has(link: &Link, ip: IpAddr) -> bool {
 
 pub(crate) fn a_snapshot_shows_links_and_addresses() {
     let _world = World::new();
+    wait_until(|now| host0(now).up);
     let snapshot = Snapshot::read().unwrap();
     assert_eq!(snapshot.unreadable, 0);
     let lo = snapshot.by_name("lo").unwrap();
@@ -35,6 +37,7 @@ pub(crate) fn a_snapshot_shows_links_and_addresses() {
 pub(crate) fn every_change_is_noticed_and_shown() {
     let world = World::new();
     let mut watch = LinkWatch::open().unwrap();
+    wait_until(|now| host0(now).up);
 
     world.in_peer(|| switch("peer0", false));
     wait_for(&mut watch, |now| !host0(now).up);

@@ -188,6 +188,7 @@ pub(crate) fn a_link_that_goes_down_and_up_is_heard_again() {
     assert_eq!(error.raw_os_error(), Some(libc::ENETDOWN));
     assert_eq!(host.send(&arp(1, HOST, VIP)).unwrap_err().raw_os_error(), Some(libc::ENETDOWN));
     switch("host0", true);
+    world.wait_for_peer();
     send(&peer, &arp(1, PEER, VIP));
     assert_eq!(Listener::new(&host).next_request().target, VIP);
 }

@@ -90,16 +90,21 @@ impl World {
             LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(far))),
         ]));
         request(RouteNetlinkMessage::NewLink(near), NLM_F_CREATE | NLM_F_EXCL);
-        switch("lo", true);
-        switch("host0", true);
-        add_address("host0", HOST.into(), 24);
         self.in_peer(|| {
             switch("lo", true);
             switch("peer0", true);
             add_address("peer0", PEER.into(), 24);
-            wait_until(|now| now.by_name("peer0").is_some_and(|link| link.up));
         });
-        wait_until(|now| now.by_name("host0").is_some_and(|link| link.up));
+        switch("lo", true);
+        switch("host0", true);
+        add_address("host0", HOST.into(), 24);
+        self.wait_for_peer();
+    }
+
+    /// Waits until the peer can send: its end was there first, and learns of the carrier later. The
+    /// other end is ready from the start, though the kernel may take a second to say so.
+    pub(crate) fn wait_for_peer(&self) {
+        self.in_peer(|| wait_until(|now| now.by_name("peer0").is_some_and(|link| link.up)));
     }
 
     /// Does something on the other machine.
@@ -120,7 +125,7 @@ impl World {
     }
 }
 
-/// Waits until the links of this namespace are so; a link that has a carrier is up a little later.
+/// Waits until the links of this namespace are so.
 pub(crate) fn wait_until(condition: impl Fn(&Snapshot) -> bool) {
     let mut watch = LinkWatch::open().unwrap();
     if !condition(&watch.snapshot().unwrap()) {
