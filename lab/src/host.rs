@@ -149,6 +149,29 @@ impl Host {
         })
     }
 
+    /// Waits until an interface has an address, or has it no more: any program may have set it.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`].
+    pub fn wait_for_address(
+        &self,
+        ifname: &str,
+        net: IpNet,
+        present: bool,
+        limit: Duration,
+    ) -> Result<()> {
+        let what = format!("{net} on {ifname} of {}: present {present}", self.name());
+        let ifname = ifname.to_owned();
+        let ipv4 = net.addr().is_ipv4();
+        let group = if ipv4 { MulticastGroup::Ipv4Ifaddr } else { MulticastGroup::Ipv6Ifaddr };
+        self.0.namespace.watch(group, limit, what, async move |netlink| {
+            let index = netlink::link(netlink, &ifname).await?.index;
+            let all = netlink::addresses(netlink, Some(index)).await;
+            let all = all.map_err(LabError::netlink("list addresses"))?;
+            Ok((all.contains(&net) == present).then_some(()))
+        })
+    }
+
     /// Adds or replaces a route: `host.add_route("0.0.0.0/0", "10.0.0.254")`.
     pub fn add_route(&self, destination: &str, gateway: &str) -> Result<()> {
         let net = parse_net(destination)?;

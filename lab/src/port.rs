@@ -100,6 +100,7 @@ impl Port {
             ifname: ifname.to_owned(),
             record: Arc::new(record),
         };
+        bridge.add_port(Arc::clone(&port.record));
         let name = port.ifname.clone();
         host.namespace().netlink(async move |netlink| {
             let index = netlink::link(&netlink, &name).await?.index;
@@ -107,7 +108,6 @@ impl Port {
             up.map_err(LabError::netlink(format!("set {name} up")))
         })?;
         port.wait_until_forwarding()?;
-        bridge.add_port(Arc::clone(&port.record));
         Ok(port)
     }
 

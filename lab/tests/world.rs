@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         test("a machine that forbids namespaces says so", a_machine_that_forbids_is_told)
             .needs_tool("unshare")
             .needs_tool("setpriv"),
+        test("a process dies with its lab", a_process_dies_with_its_lab),
+        test("a panic leaves nothing behind", a_panic_leaves_nothing_behind),
         test("a host has a name of its own", a_host_has_a_name_of_its_own),
         test("root is root of the machine", root_is_root_of_the_machine).needs_root(),
     ])
@@ -114,5 +116,48 @@ fn a_host_has_a_name_of_its_own() -> TestResult {
 fn root_is_root_of_the_machine() -> TestResult {
     let map = fs::read_to_string("/proc/self/uid_map")?;
     assert!(map.split_whitespace().nth(2).is_some_and(|count| count != "1"), "{map}");
+    Ok(())
+}
+
+/// Whether the process exists and is no zombie.
+fn alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+fn sleeper() -> Command {
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    command
+}
+
+fn a_process_dies_with_its_lab() -> TestResult {
+    let lab = Lab::new("mortal")?;
+    let host = lab.add_host("a")?;
+    let (kept, dropped) = (host.spawn(sleeper())?, host.spawn(sleeper())?);
+    let pid = dropped.id();
+    assert!(alive(pid) && kept.is_running());
+    drop(dropped);
+    assert!(!alive(pid), "a dropped process is killed");
+    drop(lab);
+    assert!(!alive(kept.id()), "and so are those of a dropped lab");
+    Ok(())
+}
+
+fn a_panic_leaves_nothing_behind() -> TestResult {
+    let (tell, told) = std::sync::mpsc::channel();
+    let panicking = std::thread::spawn(move || {
+        let build = || -> TestResult {
+            let lab = Lab::new("panic")?;
+            let process = lab.add_host("a")?.spawn(sleeper())?;
+            tell.send((process.id(), lab.dir().to_owned()))?;
+            // As a panic, without its message in the output of the tests.
+            std::panic::resume_unwind(Box::new("on purpose"));
+        };
+        build().map_err(|error| error.to_string())
+    });
+    let (pid, dir) = told.recv_timeout(LIMIT)?;
+    assert!(panicking.join().is_err());
+    assert!(!alive(pid) && !dir.exists());
     Ok(())
 }
