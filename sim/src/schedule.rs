@@ -252,3 +252,6 @@ impl fmt::Display for TimedFault {
         write!(f, "{:?} for {:?}: {:?}", self.at, self.lasts, self.fault)
     }
 }
+
+#[cfg(test)]
+mod tests;

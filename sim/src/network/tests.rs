@@ -228,6 +228,48 @@ fn a_clock_gap_makes_deadlines_due_and_a_slow_clock_makes_them_late() {
 }
 
 #[test]
+fn at_one_instant_packets_come_before_timers() {
+    let mut net = world(1, Config::exact(TICK), 2);
+    net.run_until(Instant::from_millis(20));
+    let at_20: Vec<_> = net
+        .transcript()
+        .records()
+        .iter()
+        .filter(|record| record.at == Instant::from_millis(20) && &*record.who == "n1")
+        .map(|record| std::mem::discriminant(&record.what))
+        .collect();
+    let packet = What::Received { link: Link(0), from: "n0".into(), bytes: vec![1] };
+    assert_eq!(at_20.first(), Some(&std::mem::discriminant(&packet)));
+    assert!(at_20.len() > 1);
+}
+
+#[test]
+fn nodes_wake_late_by_as_much_as_is_allowed_and_never_early() {
+    let most = Duration::from_millis(4);
+    let config = Config { most_lateness: most, ..Config::exact(Duration::ZERO) };
+    let mut net = world(1, config, 2);
+    net.run_until(Instant::from_millis(10_000));
+    let heard = net.take_events().into_iter().filter(|r| r.node == B).map(|r| r.at);
+    let gaps: Vec<Duration> =
+        heard.scan(Instant::ZERO, |last, at| Some(at - std::mem::replace(last, at))).collect();
+    assert!(gaps.iter().all(|&gap| gap >= TICK && gap <= TICK + most));
+    assert!(gaps.iter().any(|&gap| gap > TICK + most / 2));
+}
+
+#[test]
+fn what_waited_for_a_paused_node_dies_with_it() {
+    let mut net = exact(2);
+    net.begin(&Fault::Pause { node: B });
+    net.run_until(Instant::from_millis(25));
+    net.begin(&Fault::Crash { node: B });
+    net.end(&Fault::Crash { node: B });
+    net.end(&Fault::Pause { node: B });
+    assert_eq!(numbers(&mut net, B, A), []);
+    net.run_until(Instant::from_millis(35));
+    assert_eq!(numbers(&mut net, B, A), [3]);
+}
+
+#[test]
 fn packets_keep_their_order_unless_reordering_is_asked_for() {
     for (reordering, ordered) in [(Chance::NEVER, true), (Chance::percent(30), false)] {
         let config = Config {

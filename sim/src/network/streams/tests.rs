@@ -223,6 +223,23 @@ fn a_name_used_again_resets_a_stream_that_still_had_to_send() {
 }
 
 #[test]
+fn what_met_a_cut_is_sent_again_after_200_ms_and_later_bytes_wait_for_it() {
+    let mut net = exact();
+    act(&mut net, A, CONNECT, b"");
+    net.run_for(Duration::from_millis(10));
+    seen(&mut net);
+    let way = Fault::Cut { segment: LAN, from: A, to: B };
+    net.begin(&way);
+    write(&mut net, b"one");
+    net.run_for(Duration::from_millis(50));
+    net.end(&way);
+    write(&mut net, b"two");
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(seen(&mut net), [(212, B, Seen::Read(THEIRS, 6))]);
+    assert_eq!(net.node(B).unwrap().read[&THEIRS], b"onetwo");
+}
+
+#[test]
 fn all_bytes_arrive_once_and_in_order_over_a_poor_network_with_cuts() {
     for seed in 0..50 {
         let config = Config { stream_buffer: 300, quality: Quality::poor(), ..Config::default() };
