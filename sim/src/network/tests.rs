@@ -225,6 +225,8 @@ fn a_clock_gap_makes_deadlines_due_and_a_slow_clock_makes_them_late() {
     assert_eq!(numbers(&mut net, A, B), [], "7 ms of its clock take 14 of the world");
     net.run_until(Instant::from_millis(18));
     assert_eq!(numbers(&mut net, A, B), [1]);
+    net.end(&Fault::Drift { node: B, ppm: -500_000 });
+    assert_eq!(net.clock(B).ppm(), 0);
 }
 
 #[test]
