@@ -15,7 +15,7 @@
 //!     Ok(())
 //! }
 //!
-//! fn main() -> std::process::ExitCode {
+//! fn main() -> std::process::{Command, ExitCode} {
 //!     harness::main(vec![
 //!         test("a client reaches a node", a_client_reaches_a_node),
 //!         test("tshark agrees", || Ok(())).needs_tool("tshark"),
@@ -24,7 +24,12 @@
 //! }
 //! ```
 
-use std::{env, error, path::PathBuf, process::ExitCode, thread::available_parallelism};
+use std::{
+    env, error,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    thread::available_parallelism,
+};
 
 use libtest_mimic::{Arguments, Failed, Trial, run};
 
@@ -111,7 +116,9 @@ pub fn main(tests: Vec<Test>) -> ExitCode {
     let trials: Vec<_> = tests.into_iter().map(|test| test.into_trial(root)).collect();
     let unable = |trial: &&Trial| trial.has_ignored_flag() && !arguments.is_filtered_out(trial);
     let waiting = trials.iter().filter(unable).count();
-    println!("needs root: {waiting}");
+    if !arguments.list {
+        println!("needs root: {waiting}");
+    }
     run(&arguments, trials).exit_code()
 }
 
@@ -120,6 +127,12 @@ pub fn find_tool(tool: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
     env::split_paths(&path).chain(system).map(|dir| dir.join(tool)).find(|file| file.is_file())
+}
+
+/// A command of that tool, found where [`Test::needs_tool`] finds it: an ordinary user's path often
+/// lacks the folder of `arping`.
+pub fn tool(name: &str) -> Command {
+    Command::new(find_tool(name).unwrap_or_else(|| name.into()))
 }
 
 /// The Debian package of a tool that lab tests use.

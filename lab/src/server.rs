@@ -52,16 +52,14 @@ impl Server {
         let opened = host.run(move || Ok([bind(Type::STREAM, port)?, bind(Type::DGRAM, port)?]))?;
         let failed = || LabError::io(format!("serve port {port} of {}", host.name()));
         let sockets = opened.map_err(failed())?;
-        let stopped = Arc::new(AtomicBool::new(false));
-        let name = host.name().to_owned();
         let listener: TcpListener = sockets[0].try_clone().map_err(failed())?.into();
         let datagrams = sockets[1].try_clone().map_err(failed())?;
-        let stop = [Arc::clone(&stopped), Arc::clone(&stopped)];
-        let [stop_http, stop_echo] = stop;
-        let page = name.clone();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (http_stopped, echo_stopped) = (Arc::clone(&stopped), Arc::clone(&stopped));
+        let (page, name) = (host.name().to_owned(), host.name().to_owned());
         let threads = vec![
-            host.start(move || serve_http(&listener, &page, &stop_http))?,
-            host.start(move || echo(&datagrams, &name, &stop_echo))?,
+            host.start(move || serve_http(&listener, &page, &http_stopped))?,
+            host.start(move || echo(&datagrams, &name, &echo_stopped))?,
         ];
         Ok(Self { port, sockets, stopped, threads })
     }

@@ -9,7 +9,7 @@ use std::{
 
 use vipcast_lab::{
     BridgeOptions, Lab, LabError, Mac, Probe, Topology,
-    harness::{self, TestResult, test},
+    harness::{self, TestResult, test, tool},
 };
 
 /// Long enough for a busy machine; what is waited for takes milliseconds.
@@ -181,7 +181,7 @@ fn tshark_agrees_with_a_capture() -> TestResult {
     net.client.fetch("http://172.18.1.1/")?;
     net.client.fetch("http://[fd18::1]/")?;
     let caught = capture.stop()?;
-    let tshark = Command::new("tshark").arg("-r").arg(&caught.path).output()?;
+    let tshark = tool("tshark").arg("-r").arg(&caught.path).output()?;
     assert!(tshark.status.success(), "{}", String::from_utf8_lossy(&tshark.stderr));
     let text = String::from_utf8(tshark.stdout)?;
     assert_eq!(text.lines().count(), caught.frames.len());
