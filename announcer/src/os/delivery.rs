@@ -114,7 +114,8 @@ impl LocalDelivery {
         self.add_to(&present, address)
     }
 
-    /// Delivers addresses and says of each what became of it.
+    /// Delivers addresses and says of each what became of it. The kernel's list of addresses is slow
+    /// when long (10,000 take seconds): do not call it on the layer 2 thread.
     ///
     /// # Errors
     /// [`DeliveryError`] when the machine's addresses cannot be read; nothing changed.
@@ -132,10 +133,9 @@ impl LocalDelivery {
     /// # Errors
     /// [`DeliveryError`].
     pub fn remove(&mut self, address: IpAddr) -> Result<bool, DeliveryError> {
-        let removed = match self.orphans_and_delivered()?.contains(&address) {
-            true => self.delete(address)?,
-            false => false,
-        };
+        let ours =
+            self.delivered.contains(&address) || self.orphans_and_delivered()?.contains(&address);
+        let removed = ours && self.delete(address)?;
         self.delivered.remove(&address);
         Ok(removed)
     }
