@@ -6,7 +6,12 @@
 
 extern crate alloc;
 
+mod config;
+pub mod fsm;
 mod id;
+mod rng;
 pub mod wire;
 
+pub use config::{HoldTime, PeerAs, PeerConfig, RestartConfig, Retry, SendHoldTime};
 pub use id::{Asn, RouterId};
+pub use vipcast_sans_io::{Instant, Machine};
