@@ -326,8 +326,9 @@ impl<N: Node> Network<N> {
 
     fn record(&mut self, node: NodeId, what: impl FnOnce() -> What) {
         if self.config.record {
-            let name = Arc::clone(&self.hosts[usize::from(node.0)].name);
-            self.transcript.push(self.now, name, what());
+            let host = &self.hosts[usize::from(node.0)];
+            let (local, name) = (host.clock.local(self.now), Arc::clone(&host.name));
+            self.transcript.push_local(self.now, local, name, what());
         }
     }
 

@@ -32,7 +32,17 @@ impl Transcript {
 
     /// Appends a record.
     pub fn push(&mut self, at: Instant, who: impl Into<Arc<str>>, what: What) {
-        self.records.push(Record { at, who: who.into(), what });
+        self.push_local(at, at, who, what);
+    }
+
+    pub(crate) fn push_local(
+        &mut self,
+        at: Instant,
+        local: Instant,
+        who: impl Into<Arc<str>>,
+        what: What,
+    ) {
+        self.records.push(Record { at, local, who: who.into(), what });
     }
 
     /// All records, oldest first.
@@ -76,6 +86,8 @@ impl Transcript {
 pub struct Record {
     /// When: the world's time in a network, the machine's own in [`Recorded`](crate::Recorded).
     pub at: Instant,
+    /// When, by the node's own clock: what a deadline of the node is compared with.
+    pub local: Instant,
     /// The name of the node or machine.
     pub who: Arc<str>,
     /// What.

@@ -272,6 +272,19 @@ fn what_waited_for_a_paused_node_dies_with_it() {
 }
 
 #[test]
+fn a_record_keeps_what_the_clock_showed_then_also_after_a_jump() {
+    let mut net: Network<Counter> = Network::new(1, Config::exact(TICK));
+    let lan = net.add_segment();
+    let clock = Clock::new(Duration::from_secs(5), 0);
+    let node = net.add_node_with("ahead", &[lan], clock, Counter::new);
+    net.run_until(Instant::from_millis(15));
+    net.begin(&Fault::ClockGap { node, by: Duration::from_secs(60) });
+    let sent = |record: &&crate::Record| matches!(record.what, What::Sent { .. });
+    let record = net.transcript().records().iter().find(sent).unwrap();
+    assert_eq!((record.at, record.local), (Instant::from_millis(10), Instant::from_millis(5_010)));
+}
+
+#[test]
 fn packets_keep_their_order_unless_reordering_is_asked_for() {
     for (reordering, ordered) in [(Chance::NEVER, true), (Chance::percent(30), false)] {
         let config = Config {
