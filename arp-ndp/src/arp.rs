@@ -9,12 +9,15 @@
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-use smoltcp::wire::{self, EthernetAddress, EthernetFrame, EthernetProtocol};
+use smoltcp::wire::{self, EthernetAddress, EthernetProtocol};
 
-use crate::{MacAddr, Refusal};
+use crate::{
+    MacAddr, Refusal,
+    ethernet::{self, Ethernet},
+};
 
 /// Octets of an Ethernet frame with an ARP packet in it, without padding: 14 + 28.
-pub const ETHERNET_ARP_LEN: usize = 42;
+pub const ETHERNET_ARP_LEN: usize = ethernet::HEADER_LEN + ARP_LEN;
 
 /// An ARP packet for IPv4 over Ethernet, in its frame (RFC 826).
 ///
@@ -72,10 +75,7 @@ impl ArpPacket {
     /// target's hardware address is zero (RFC 5227 §2.3).
     #[must_use]
     pub const fn announcement(address: Ipv4Addr, mac: MacAddr) -> Self {
-        Self {
-            sender: address,
-            ..Self::probe(address, mac)
-        }
+        Self { sender: address, ..Self::probe(address, mac) }
     }
 
     /// An ARP probe: a broadcast request with a sender address of zero (RFC 5227 §2.1.1).
@@ -92,24 +92,53 @@ impl ArpPacket {
         }
     }
 
+    /// The other form of an announcement: a broadcast reply in which both pairs are those of
+    /// `address`. Some stacks learn from replies only, and Linux believes a reply that follows
+    /// another change at once only if it names the sender as its target (as in RFC 5944 §4.6).
+    #[must_use]
+    pub const fn gratuitous_reply(address: Ipv4Addr, mac: MacAddr) -> Self {
+        Self { operation: ArpOperation::Reply, target_mac: mac, ..Self::announcement(address, mac) }
+    }
+
+    /// A question from `address` to a neighbour, sent to the neighbour's hardware address if that is
+    /// known, and else to all. RFC 826 makes the neighbour learn who asks before it answers.
+    #[must_use]
+    pub fn question(
+        address: Ipv4Addr,
+        mac: MacAddr,
+        neighbour: Ipv4Addr,
+        neighbour_mac: Option<MacAddr>,
+    ) -> Self {
+        Self {
+            destination: neighbour_mac.unwrap_or(MacAddr::BROADCAST),
+            target: neighbour,
+            ..Self::announcement(address, mac)
+        }
+    }
+
     /// Whether this is a probe: a request that names no sender.
     #[must_use]
     pub fn is_probe(&self) -> bool {
         self.operation == ArpOperation::Request && self.sender.is_unspecified()
     }
 
-    /// Reads an Ethernet frame. Padding after the packet is ignored.
+    /// Reads an Ethernet frame. Padding after the packet is ignored, and so are priority tags.
     ///
     /// # Errors
-    /// A frame that is too short, is not ARP, or speaks of anything but IPv4 over Ethernet.
+    /// A frame that is too short, is not ARP, belongs to a VLAN, or speaks of anything but IPv4 over
+    /// Ethernet.
     pub fn decode(frame: &[u8]) -> Result<Self, Refusal> {
-        let frame = EthernetFrame::new_checked(frame).map_err(|wire::Error| Refusal::Truncated)?;
-        if frame.ethertype() != EthernetProtocol::Arp {
-            return Err(Refusal::NotArp);
+        let frame = Ethernet::decode(frame)?;
+        if frame.protocol != EthernetProtocol::Arp {
+            return Err(Refusal::NotArpNorNdp);
         }
-        let arp = wire::ArpPacket::new_unchecked(frame.payload());
+        Self::read(&frame)
+    }
+
+    pub(crate) fn read(frame: &Ethernet<'_>) -> Result<Self, Refusal> {
+        let arp = wire::ArpPacket::new_unchecked(frame.payload);
         // The fixed part says how long the rest is.
-        if frame.payload().len() < FIXED_LEN {
+        if frame.payload.len() < FIXED_LEN {
             return Err(Refusal::Truncated);
         }
         // 6 is IEEE 802, which Linux takes for Ethernet too.
@@ -125,8 +154,8 @@ impl ArpPacket {
             wire::ArpOperation::Unknown(_) => return Err(Refusal::UnknownOperation),
         };
         Ok(Self {
-            destination: MacAddr(frame.dst_addr().0),
-            source: MacAddr(frame.src_addr().0),
+            destination: frame.destination,
+            source: frame.source,
             operation,
             sender_mac: mac(arp.source_hardware_addr())?,
             sender: ipv4(arp.source_protocol_addr())?,
@@ -137,12 +166,8 @@ impl ArpPacket {
 
     /// Writes the frame into `buf`, which is cleared first: [`ETHERNET_ARP_LEN`] octets.
     pub fn encode(&self, buf: &mut Vec<u8>) {
-        buf.clear();
-        buf.resize(ETHERNET_ARP_LEN, 0);
-        let mut frame = EthernetFrame::new_unchecked(buf);
-        frame.set_dst_addr(EthernetAddress(self.destination.0));
-        frame.set_src_addr(EthernetAddress(self.source.0));
-        frame.set_ethertype(EthernetProtocol::Arp);
+        let protocol = EthernetProtocol::Arp;
+        let mut frame = ethernet::begin(buf, self.destination, self.source, protocol, ARP_LEN);
         let repr = wire::ArpRepr::EthernetIpv4 {
             operation: match self.operation {
                 ArpOperation::Request => wire::ArpOperation::Request,
@@ -157,20 +182,18 @@ impl ArpPacket {
     }
 }
 
+/// Octets of a packet for IPv4 over Ethernet.
+const ARP_LEN: usize = 28;
+
 /// Octets up to and with the operation.
 const FIXED_LEN: usize = 8;
 
 fn mac(octets: &[u8]) -> Result<MacAddr, Refusal> {
-    octets
-        .try_into()
-        .map(MacAddr)
-        .map_err(|_| Refusal::Truncated)
+    octets.try_into().map(MacAddr).map_err(|_| Refusal::Truncated)
 }
 
 fn ipv4(octets: &[u8]) -> Result<Ipv4Addr, Refusal> {
-    <[u8; 4]>::try_from(octets)
-        .map(Ipv4Addr::from)
-        .map_err(|_| Refusal::Truncated)
+    <[u8; 4]>::try_from(octets).map(Ipv4Addr::from).map_err(|_| Refusal::Truncated)
 }
 
 #[cfg(test)]

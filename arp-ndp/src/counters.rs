@@ -7,6 +7,8 @@ use crate::{Refusal, Verdict};
 pub struct Counters {
     /// Frames that asked for an address of ours, and for which an answer was queued.
     pub answered: u64,
+    /// Of these, how many named another hardware address than the one that the frame came from.
+    pub mismatched: u64,
     /// Well-formed frames that are nothing to us.
     pub not_for_us: u64,
     /// Frames that showed another host with an address of ours.

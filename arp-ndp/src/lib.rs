@@ -1,4 +1,4 @@
-//! How does the LAN learn it? ARP frames, and a responder that answers only for what it holds.
+//! How does the LAN learn it? ARP and NDP frames, and a responder that answers only for what it holds.
 //!
 //! A [`Responder`] has a table of [`Claim`]s, each an address on a link under a lease. It answers
 //! questions for those addresses, announces them when they are granted, and notices when somebody
@@ -31,18 +31,16 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::std_instead_of_core,
-    clippy::alloc_instead_of_core,
-    clippy::std_instead_of_alloc
-)]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
 
 mod arp;
 mod config;
 mod counters;
+mod ethernet;
 mod mac;
+mod ndp;
 mod responder;
 mod verdict;
 
@@ -50,5 +48,6 @@ pub use arp::{ArpOperation, ArpPacket, ETHERNET_ARP_LEN};
 pub use config::ResponderConfig;
 pub use counters::Counters;
 pub use mac::MacAddr;
+pub use ndp::{NdpMessage, NeighborAdvertisement, NeighborSolicitation, solicited_node};
 pub use responder::{Claim, Event, Frame, LeaseId, LinkId, Responder};
 pub use verdict::{Refusal, Verdict};

@@ -1,4 +1,4 @@
-use core::fmt;
+use core::{fmt, net::Ipv6Addr};
 
 /// An Ethernet address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,6 +9,14 @@ impl MacAddr {
     pub const BROADCAST: Self = Self([0xff; 6]);
     /// `00:00:00:00:00:00`: nobody, or not known.
     pub const ZERO: Self = Self([0; 6]);
+
+    /// The address to which frames for an IPv6 group go: `33:33`, then the group's last 32 bits
+    /// (RFC 2464 §7).
+    #[must_use]
+    pub const fn of_group(group: Ipv6Addr) -> Self {
+        let [.., a, b, c, d] = group.octets();
+        Self([0x33, 0x33, a, b, c, d])
+    }
 
     /// Whether it is [`BROADCAST`](Self::BROADCAST).
     #[must_use]

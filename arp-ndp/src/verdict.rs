@@ -21,19 +21,36 @@ pub enum Verdict {
 pub enum Refusal {
     /// It ends before what its headers promise.
     Truncated,
-    /// Its ethertype is not ARP.
-    NotArp,
+    /// It is neither ARP nor a Neighbor Solicitation or Advertisement.
+    NotArpNorNdp,
     /// Its hardware or protocol is not Ethernet or IPv4, or their lengths are not 6 and 4.
     NotIpv4OverEthernet,
-    /// The operation is neither request nor reply.
+    /// The operation of an ARP packet is neither request nor reply.
     UnknownOperation,
+    /// A router may have forwarded it: the IPv6 hop limit is not 255.
+    HopLimit,
+    /// The ICMPv6 code is not 0.
+    Code,
+    /// The ICMPv6 checksum is wrong.
+    Checksum,
+    /// An NDP option has the length 0, or ends past the message.
+    OptionLength,
+    /// The link-layer address option is not for an Ethernet address.
+    LinkLayerOption,
+    /// The target of an NDP message is a group.
+    Target,
+    /// A solicitation from `::` names a link-layer address, or does not go to the target's
+    /// solicited-node group.
+    UnspecifiedSource,
+    /// An advertisement to a group says that it was solicited.
+    SolicitedToGroup,
     /// It came in by a link that is not ours.
     UnknownLink,
     /// It carries a VLAN tag: it belongs to another link than the one it came in by.
     VlanTagged,
-    /// It is addressed to another host, or to a group.
+    /// It is addressed to another host, or to a group that we did not join.
     NotAddressedToUs,
-    /// It came from our own address: an echo, or a forgery.
+    /// It came from an address of our own: an echo, or a forgery.
     FromUs,
     /// The frame or the sender names a hardware address that is zero or a group: an answer would
     /// go to many.
@@ -48,11 +65,19 @@ pub enum Refusal {
 
 impl Refusal {
     /// All reasons, in their order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 20] = [
         Self::Truncated,
-        Self::NotArp,
+        Self::NotArpNorNdp,
         Self::NotIpv4OverEthernet,
         Self::UnknownOperation,
+        Self::HopLimit,
+        Self::Code,
+        Self::Checksum,
+        Self::OptionLength,
+        Self::LinkLayerOption,
+        Self::Target,
+        Self::UnspecifiedSource,
+        Self::SolicitedToGroup,
         Self::UnknownLink,
         Self::VlanTagged,
         Self::NotAddressedToUs,
@@ -68,9 +93,17 @@ impl Refusal {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Truncated => "truncated",
-            Self::NotArp => "not_arp",
+            Self::NotArpNorNdp => "not_arp_nor_ndp",
             Self::NotIpv4OverEthernet => "not_ipv4_over_ethernet",
             Self::UnknownOperation => "unknown_operation",
+            Self::HopLimit => "hop_limit",
+            Self::Code => "code",
+            Self::Checksum => "checksum",
+            Self::OptionLength => "option_length",
+            Self::LinkLayerOption => "link_layer_option",
+            Self::Target => "target",
+            Self::UnspecifiedSource => "unspecified_source",
+            Self::SolicitedToGroup => "solicited_to_group",
             Self::UnknownLink => "unknown_link",
             Self::VlanTagged => "vlan_tagged",
             Self::NotAddressedToUs => "not_addressed_to_us",

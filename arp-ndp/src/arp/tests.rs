@@ -63,6 +63,31 @@ fn an_announcement_is_a_broadcast_request_with_equal_addresses_rfc_5227_2_3() {
 }
 
 #[test]
+fn a_gratuitous_reply_names_the_sender_twice() {
+    let expected = [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0, 0, 0, 0, 0xbb, 0x08, 0x06, // Ethernet
+        0, 1, 0x08, 0, 6, 4, 0, 2, // reply
+        0x02, 0, 0, 0, 0, 0xbb, 172, 18, 0, 10, // sender
+        0x02, 0, 0, 0, 0, 0xbb, 172, 18, 0, 10, // target
+    ];
+    assert_eq!(encoded(ArpPacket::gratuitous_reply(VIP, OURS)), expected);
+}
+
+#[test]
+fn a_question_from_the_address_makes_its_target_learn_it_rfc_826() {
+    let expected = [
+        0x02, 0, 0, 0, 0, 0xaa, 0x02, 0, 0, 0, 0, 0xbb, 0x08, 0x06, // Ethernet
+        0, 1, 0x08, 0, 6, 4, 0, 1, // request
+        0x02, 0, 0, 0, 0, 0xbb, 172, 18, 0, 10, // sender: the address
+        0, 0, 0, 0, 0, 0, 172, 18, 0, 2, // target: the neighbour
+    ];
+    assert_eq!(encoded(ArpPacket::question(VIP, OURS, CLIENT, Some(ASKER))), expected);
+    let broadcast = encoded(ArpPacket::question(VIP, OURS, CLIENT, None));
+    assert_eq!(broadcast[..6], [0xff; 6]);
+    assert_eq!(broadcast[6..], expected[6..]);
+}
+
+#[test]
 fn a_probe_names_no_sender_rfc_5227_2_1_1() {
     let probe = ArpPacket::probe(VIP, OURS);
     assert!(probe.is_probe());
@@ -80,11 +105,7 @@ fn padding_is_ignored() {
 #[test]
 fn every_truncation_is_refused() {
     for length in 0..REQUEST.len() {
-        assert_eq!(
-            ArpPacket::decode(&REQUEST[..length]),
-            Err(Refusal::Truncated),
-            "{length}"
-        );
+        assert_eq!(ArpPacket::decode(&REQUEST[..length]), Err(Refusal::Truncated), "{length}");
     }
 }
 
@@ -95,7 +116,7 @@ fn what_is_not_ipv4_over_ethernet_is_refused() {
         frame[at] = value;
         ArpPacket::decode(&frame)
     };
-    assert_eq!(changed(13, 0x00), Err(Refusal::NotArp));
+    assert_eq!(changed(13, 0x00), Err(Refusal::NotArpNorNdp));
     assert_eq!(changed(15, 7), Err(Refusal::NotIpv4OverEthernet), "hrd");
     assert!(changed(15, 6).is_ok(), "IEEE 802 counts as Ethernet");
     assert_eq!(changed(16, 0x86), Err(Refusal::NotIpv4OverEthernet), "pro");

@@ -1,7 +1,10 @@
 use alloc::{vec, vec::Vec};
-use core::time::Duration;
+use core::{net::Ipv4Addr, time::Duration};
 
 use super::*;
+use crate::{ArpOperation, ArpPacket, Refusal};
+
+mod ndp;
 
 const LINK: LinkId = LinkId(2);
 const LEASE: LeaseId = LeaseId(0);
@@ -22,12 +25,7 @@ const REQUEST: ArpPacket = ArpPacket {
     target: VIP,
 };
 
-const CLAIM: Claim = Claim {
-    address: IpAddr::V4(VIP),
-    link: LINK,
-    epoch: 1,
-    lease: LEASE,
-};
+const CLAIM: Claim = Claim { address: IpAddr::V4(VIP), link: LINK, epoch: 1, lease: LEASE };
 
 /// A responder that holds [`VIP`] and has made its first announcement.
 fn holder() -> Responder {
@@ -57,33 +55,20 @@ fn sent(responder: &mut Responder, now: Instant) -> Vec<ArpPacket> {
 fn ask(responder: &mut Responder, now: Instant, packet: ArpPacket) -> Verdict {
     let mut bytes = Vec::new();
     packet.encode(&mut bytes);
-    responder.handle_frame(
-        now,
-        Frame {
-            link: LINK,
-            vlan: None,
-            bytes: &bytes,
-        },
-    )
+    responder.handle_frame(now, Frame { link: LINK, vlan: None, bytes: &bytes })
 }
 
 #[test]
 fn a_question_for_our_address_is_answered_to_the_asker() {
     let mut responder = holder();
     assert_eq!(ask(&mut responder, START, REQUEST), Verdict::Answered);
-    assert_eq!(
-        sent(&mut responder, START),
-        [ArpPacket::reply(&REQUEST, OURS)]
-    );
+    assert_eq!(sent(&mut responder, START), [ArpPacket::reply(&REQUEST, OURS)]);
     assert_eq!(responder.counters().replies_sent, 1);
 }
 
 #[test]
 fn a_question_for_another_address_is_not_ours() {
-    let other = ArpPacket {
-        target: Ipv4Addr::new(172, 18, 0, 11),
-        ..REQUEST
-    };
+    let other = ArpPacket { target: Ipv4Addr::new(172, 18, 0, 11), ..REQUEST };
     let mut responder = holder();
     assert_eq!(ask(&mut responder, START, other), Verdict::NotForUs);
     assert!(sent(&mut responder, START).is_empty());
@@ -92,48 +77,20 @@ fn a_question_for_another_address_is_not_ours() {
 #[test]
 fn what_linux_answers_is_answered() {
     let answered = [
-        (
-            "a probe",
-            ArpPacket {
-                sender: Ipv4Addr::UNSPECIFIED,
-                ..REQUEST
-            },
-        ),
-        (
-            "a unicast question",
-            ArpPacket {
-                destination: OURS,
-                ..REQUEST
-            },
-        ),
-        (
-            "a sender off the subnet",
-            ArpPacket {
-                sender: Ipv4Addr::new(8, 8, 8, 8),
-                ..REQUEST
-            },
-        ),
+        ("a probe", ArpPacket { sender: Ipv4Addr::UNSPECIFIED, ..REQUEST }),
+        ("a unicast question", ArpPacket { destination: OURS, ..REQUEST }),
+        ("a sender off the subnet", ArpPacket { sender: Ipv4Addr::new(8, 8, 8, 8), ..REQUEST }),
         (
             "a sender that is not the frame's source",
-            ArpPacket {
-                sender_mac: MacAddr([2, 0, 0, 0, 0, 0xcc]),
-                ..REQUEST
-            },
+            ArpPacket { sender_mac: MacAddr([2, 0, 0, 0, 0, 0xcc]), ..REQUEST },
         ),
     ];
     for (what, question) in answered {
         let mut responder = holder();
-        assert_eq!(
-            ask(&mut responder, START, question),
-            Verdict::Answered,
-            "{what}"
-        );
+        assert_eq!(ask(&mut responder, START, question), Verdict::Answered, "{what}");
         let replies = sent(&mut responder, START);
         assert_eq!(replies.len(), 1, "{what}");
-        assert_eq!(
-            replies[0].destination, question.source,
-            "{what}: to the frame's source"
-        );
+        assert_eq!(replies[0].destination, question.source, "{what}: to the frame's source");
     }
 }
 
@@ -141,90 +98,21 @@ fn what_linux_answers_is_answered() {
 fn what_would_make_an_amplifier_or_a_lie_is_refused_by_name() {
     let group = MacAddr([1, 0, 0x5e, 0, 0, 1]);
     let refused = [
-        (
-            Refusal::SenderAddress,
-            ArpPacket {
-                sender: Ipv4Addr::new(224, 0, 0, 1),
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderAddress,
-            ArpPacket {
-                sender: Ipv4Addr::BROADCAST,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderAddress,
-            ArpPacket {
-                sender: Ipv4Addr::LOCALHOST,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderMac,
-            ArpPacket {
-                sender_mac: MacAddr::BROADCAST,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderMac,
-            ArpPacket {
-                sender_mac: MacAddr::ZERO,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderMac,
-            ArpPacket {
-                sender_mac: group,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::SenderMac,
-            ArpPacket {
-                source: MacAddr::BROADCAST,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::FromUs,
-            ArpPacket {
-                sender_mac: OURS,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::FromUs,
-            ArpPacket {
-                source: OURS,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::NotAddressedToUs,
-            ArpPacket {
-                destination: group,
-                ..REQUEST
-            },
-        ),
-        (
-            Refusal::NotAddressedToUs,
-            ArpPacket {
-                destination: ASKER,
-                ..REQUEST
-            },
-        ),
+        (Refusal::SenderAddress, ArpPacket { sender: Ipv4Addr::new(224, 0, 0, 1), ..REQUEST }),
+        (Refusal::SenderAddress, ArpPacket { sender: Ipv4Addr::BROADCAST, ..REQUEST }),
+        (Refusal::SenderAddress, ArpPacket { sender: Ipv4Addr::LOCALHOST, ..REQUEST }),
+        (Refusal::SenderMac, ArpPacket { sender_mac: MacAddr::BROADCAST, ..REQUEST }),
+        (Refusal::SenderMac, ArpPacket { sender_mac: MacAddr::ZERO, ..REQUEST }),
+        (Refusal::SenderMac, ArpPacket { sender_mac: group, ..REQUEST }),
+        (Refusal::SenderMac, ArpPacket { source: MacAddr::BROADCAST, ..REQUEST }),
+        (Refusal::FromUs, ArpPacket { sender_mac: OURS, ..REQUEST }),
+        (Refusal::FromUs, ArpPacket { source: OURS, ..REQUEST }),
+        (Refusal::NotAddressedToUs, ArpPacket { destination: group, ..REQUEST }),
+        (Refusal::NotAddressedToUs, ArpPacket { destination: ASKER, ..REQUEST }),
     ];
     for (refusal, question) in refused {
         let mut responder = holder();
-        assert_eq!(
-            ask(&mut responder, START, question),
-            Verdict::Refused(refusal)
-        );
+        assert_eq!(ask(&mut responder, START, question), Verdict::Refused(refusal));
         assert_eq!(responder.counters().refused(refusal), 1);
         assert!(sent(&mut responder, START).is_empty(), "{refusal}");
         assert_eq!(responder.poll_event(), None, "a refusal is no event");
@@ -233,11 +121,7 @@ fn what_would_make_an_amplifier_or_a_lie_is_refused_by_name() {
 
 #[test]
 fn a_reply_is_not_a_question() {
-    let reply = ArpPacket {
-        operation: ArpOperation::Reply,
-        destination: OURS,
-        ..REQUEST
-    };
+    let reply = ArpPacket { operation: ArpOperation::Reply, destination: OURS, ..REQUEST };
     assert_eq!(ask(&mut holder(), START, reply), Verdict::NotForUs);
 }
 
@@ -246,19 +130,9 @@ fn a_tagged_frame_belongs_to_another_link_and_a_priority_tag_does_not() {
     let mut bytes = Vec::new();
     REQUEST.encode(&mut bytes);
     let mut responder = holder();
-    let tagged = Frame {
-        link: LINK,
-        vlan: Some(7),
-        bytes: &bytes,
-    };
-    assert_eq!(
-        responder.handle_frame(START, tagged),
-        Verdict::Refused(Refusal::VlanTagged),
-    );
-    let priority = Frame {
-        vlan: Some(0),
-        ..tagged
-    };
+    let tagged = Frame { link: LINK, vlan: Some(7), bytes: &bytes };
+    assert_eq!(responder.handle_frame(START, tagged), Verdict::Refused(Refusal::VlanTagged),);
+    let priority = Frame { vlan: Some(0), ..tagged };
     assert_eq!(responder.handle_frame(START, priority), Verdict::Answered);
 }
 
@@ -266,25 +140,14 @@ fn a_tagged_frame_belongs_to_another_link_and_a_priority_tag_does_not() {
 fn a_frame_from_an_unknown_link_is_refused() {
     let mut bytes = Vec::new();
     REQUEST.encode(&mut bytes);
-    let frame = Frame {
-        link: LinkId(9),
-        vlan: None,
-        bytes: &bytes,
-    };
-    assert_eq!(
-        holder().handle_frame(START, frame),
-        Verdict::Refused(Refusal::UnknownLink)
-    );
+    let frame = Frame { link: LinkId(9), vlan: None, bytes: &bytes };
+    assert_eq!(holder().handle_frame(START, frame), Verdict::Refused(Refusal::UnknownLink));
 }
 
 #[test]
 fn another_hosts_claim_to_our_address_is_a_conflict_and_is_told_once() {
     for operation in [ArpOperation::Request, ArpOperation::Reply] {
-        let theirs = ArpPacket {
-            sender: VIP,
-            operation,
-            ..REQUEST
-        };
+        let theirs = ArpPacket { sender: VIP, operation, ..REQUEST };
         let mut responder = holder();
         assert_eq!(ask(&mut responder, START, theirs), Verdict::Conflict);
         assert_eq!(ask(&mut responder, START, theirs), Verdict::Conflict);
@@ -292,11 +155,7 @@ fn another_hosts_claim_to_our_address_is_a_conflict_and_is_told_once() {
         let address = IpAddr::V4(VIP);
         assert_eq!(
             responder.poll_event(),
-            Some(Event::Conflict {
-                address,
-                link: LINK,
-                other: ASKER
-            })
+            Some(Event::Conflict { address, link: LINK, other: ASKER })
         );
         assert_eq!(responder.poll_event(), None);
         assert_eq!(responder.counters().conflicts, 2);
@@ -326,14 +185,8 @@ fn nothing_leaves_at_or_after_the_leases_end() {
     let mut responder = holder();
     let last = NOT_AFTER.saturating_sub(Duration::from_micros(1));
     assert_eq!(ask(&mut responder, last, REQUEST), Verdict::Answered);
-    assert_eq!(
-        ask(&mut responder, NOT_AFTER, REQUEST),
-        Verdict::Refused(Refusal::LeaseExpired)
-    );
-    assert!(
-        sent(&mut responder, NOT_AFTER).is_empty(),
-        "the first answer has become stale"
-    );
+    assert_eq!(ask(&mut responder, NOT_AFTER, REQUEST), Verdict::Refused(Refusal::LeaseExpired));
+    assert!(sent(&mut responder, NOT_AFTER).is_empty(), "the first answer has become stale");
     assert_eq!(responder.counters().stale_answers, 1);
 }
 
@@ -345,10 +198,7 @@ fn an_answer_that_was_queued_is_not_built_for_a_later_tenure() {
     responder.revoke(LINK, IpAddr::V4(VIP));
     responder.renew(LEASE, later + Duration::from_secs(1));
     responder.grant(later, Claim { epoch: 2, ..CLAIM });
-    assert_eq!(
-        sent(&mut responder, later),
-        [ArpPacket::announcement(VIP, OURS)]
-    );
+    assert_eq!(sent(&mut responder, later), [ArpPacket::announcement(VIP, OURS)]);
 }
 
 #[test]
@@ -368,41 +218,27 @@ fn whoever_holds_it_again_announces_it_again_but_a_repeated_grant_does_not() {
     responder.grant(START, CLAIM);
     assert!(sent(&mut responder, START).is_empty());
     responder.grant(START, Claim { epoch: 2, ..CLAIM });
-    assert_eq!(
-        sent(&mut responder, START),
-        [ArpPacket::announcement(VIP, OURS)]
-    );
+    assert_eq!(sent(&mut responder, START), [ArpPacket::announcement(VIP, OURS)]);
 }
 
 #[test]
 fn a_link_that_comes_back_or_changes_its_address_is_announced_on_again() {
     let mut responder = holder();
     responder.set_link(START, LINK, OURS);
-    assert!(
-        sent(&mut responder, START).is_empty(),
-        "nothing has changed"
-    );
+    assert!(sent(&mut responder, START).is_empty(), "nothing has changed");
     responder.remove_link(LINK);
     responder.set_link(START, LINK, OURS);
     assert_eq!(sent(&mut responder, START).len(), 1);
     let changed = MacAddr([0x02, 0, 0, 0, 0, 0xdd]);
     responder.set_link(START, LINK, changed);
-    assert_eq!(
-        sent(&mut responder, START),
-        [ArpPacket::announcement(VIP, changed)]
-    );
+    assert_eq!(sent(&mut responder, START), [ArpPacket::announcement(VIP, changed)]);
 }
 
 #[test]
 fn the_queue_of_answers_is_bounded() {
-    let config = ResponderConfig {
-        answer_queue: 3,
-        ..ResponderConfig::default()
-    };
+    let config = ResponderConfig { answer_queue: 3, ..ResponderConfig::default() };
     let mut responder = Responder { config, ..holder() };
-    let verdicts: Vec<_> = (0..5)
-        .map(|_| ask(&mut responder, START, REQUEST))
-        .collect();
+    let verdicts: Vec<_> = (0..5).map(|_| ask(&mut responder, START, REQUEST)).collect();
     let full = Verdict::Refused(Refusal::QueueFull);
     let answered = Verdict::Answered;
     assert_eq!(verdicts, vec![answered, answered, answered, full, full]);
@@ -420,10 +256,6 @@ fn a_thousand_addresses_live_by_one_renewal() {
     responder.renew(LEASE, NOT_AFTER + Duration::from_secs(9));
     let target = Ipv4Addr::from_bits(0xac12_03e7);
     let sender = Ipv4Addr::new(172, 18, 9, 9);
-    let question = ArpPacket {
-        sender,
-        target,
-        ..REQUEST
-    };
+    let question = ArpPacket { sender, target, ..REQUEST };
     assert_eq!(ask(&mut responder, NOT_AFTER, question), Verdict::Answered);
 }

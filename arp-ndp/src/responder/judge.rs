@@ -1,0 +1,215 @@
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
+
+use smoltcp::wire::EthernetProtocol;
+use vipcast_sans_io::Instant;
+
+use super::{Frame, Key, LinkId, Responder};
+use crate::{
+    ArpOperation, ArpPacket, MacAddr, NdpMessage, NeighborAdvertisement, NeighborSolicitation,
+    Refusal, Verdict, ethernet::Ethernet,
+};
+
+/// What is answered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Question {
+    Arp(ArpPacket),
+    Ndp(NeighborSolicitation),
+}
+
+/// A question whose turn to be answered has not come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer {
+    pub(super) link: LinkId,
+    /// The tenure in which the question came: an answer is not carried into another.
+    epoch: u64,
+    question: Question,
+}
+
+/// What a frame is about.
+enum Message {
+    Question(Question),
+    /// Somebody says where an address is.
+    Statement {
+        source: MacAddr,
+        sender: IpAddr,
+        sender_mac: MacAddr,
+    },
+}
+
+impl Message {
+    fn decode(frame: &[u8]) -> Result<Self, Refusal> {
+        let frame = Ethernet::decode(frame)?;
+        Ok(match frame.protocol {
+            EthernetProtocol::Arp => {
+                let packet = ArpPacket::read(&frame)?;
+                match packet.operation {
+                    ArpOperation::Request => Self::Question(Question::Arp(packet)),
+                    ArpOperation::Reply => Self::Statement {
+                        source: packet.source,
+                        sender: packet.sender.into(),
+                        sender_mac: packet.sender_mac,
+                    },
+                }
+            }
+            EthernetProtocol::Ipv6 => match NdpMessage::read(&frame)? {
+                NdpMessage::Solicitation(question) => Self::Question(Question::Ndp(question)),
+                NdpMessage::Advertisement(told) => Self::Statement {
+                    source: told.source,
+                    sender: told.target.into(),
+                    sender_mac: told.target_mac.unwrap_or(told.source),
+                },
+            },
+            _ => return Err(Refusal::NotArpNorNdp),
+        })
+    }
+
+    fn source(&self) -> MacAddr {
+        match self {
+            Self::Question(question) => question.source(),
+            &Self::Statement { source, .. } => source,
+        }
+    }
+
+    /// The address that the sender says it has, and where.
+    fn sender(&self) -> (IpAddr, MacAddr) {
+        match self {
+            Self::Question(question) => (question.sender(), question.sender_mac()),
+            &Self::Statement { sender, sender_mac, .. } => (sender, sender_mac),
+        }
+    }
+}
+
+impl Question {
+    fn source(&self) -> MacAddr {
+        match self {
+            Self::Arp(packet) => packet.source,
+            Self::Ndp(packet) => packet.source,
+        }
+    }
+
+    fn target(&self) -> IpAddr {
+        match self {
+            Self::Arp(packet) => packet.target.into(),
+            Self::Ndp(packet) => packet.target.into(),
+        }
+    }
+
+    fn sender(&self) -> IpAddr {
+        match self {
+            Self::Arp(packet) => packet.sender.into(),
+            Self::Ndp(packet) => packet.from.into(),
+        }
+    }
+
+    fn sender_mac(&self) -> MacAddr {
+        match self {
+            Self::Arp(packet) => packet.sender_mac,
+            Self::Ndp(packet) => packet.source_mac.unwrap_or(packet.source),
+        }
+    }
+
+    /// Whether it came to us, at `mac`, or to all whom it may concern.
+    fn is_addressed_to(&self, mac: MacAddr) -> bool {
+        match self {
+            Self::Arp(packet) => packet.destination.is_broadcast() || packet.destination == mac,
+            // A frame for a group may go to one alone (RFC 6085).
+            Self::Ndp(packet) if packet.to.is_multicast() => {
+                packet.destination == MacAddr::of_group(packet.to) || packet.destination == mac
+            }
+            Self::Ndp(packet) => packet.to == packet.target && packet.destination == mac,
+        }
+    }
+
+    /// Whether an answer may go to this sender. Unspecified is a probe, which is answered
+    /// (RFC 5227 §2.5, RFC 4861 §7.2.4).
+    fn may_be_answered(&self) -> bool {
+        match self.sender() {
+            IpAddr::V4(from) => !from.is_multicast() && !from.is_broadcast() && !from.is_loopback(),
+            IpAddr::V6(from) => !from.is_multicast() && from != Ipv6Addr::LOCALHOST,
+        }
+    }
+
+    fn encode_reply(&self, mac: MacAddr, router: bool, buf: &mut Vec<u8>) {
+        match self {
+            Self::Arp(packet) => ArpPacket::reply(packet, mac).encode(buf),
+            Self::Ndp(packet) => NeighborAdvertisement::reply(packet, mac, router).encode(buf),
+        }
+    }
+}
+
+impl Responder {
+    /// The checks are ordered so that junk costs little, and that what we do not hold is not judged
+    /// any further.
+    pub(super) fn judge(&mut self, now: Instant, frame: Frame<'_>) -> Result<Verdict, Refusal> {
+        let mac = *self.links.get(&frame.link).ok_or(Refusal::UnknownLink)?;
+        if frame.vlan.is_some_and(|vlan| vlan != 0) {
+            return Err(Refusal::VlanTagged);
+        }
+        let message = Message::decode(frame.bytes)?;
+        let (sender, sender_mac) = message.sender();
+        if self.is_ours(message.source()) || self.is_ours(sender_mac) {
+            return Err(Refusal::FromUs);
+        }
+        if self.conflict(now, (frame.link, sender), sender_mac) {
+            return Ok(Verdict::Conflict);
+        }
+        let Message::Question(question) = message else {
+            return Ok(Verdict::NotForUs);
+        };
+        let Some(held) = self.claims.get(&(frame.link, question.target())) else {
+            return Ok(Verdict::NotForUs);
+        };
+        if !question.is_addressed_to(mac) {
+            return Err(Refusal::NotAddressedToUs);
+        }
+        if !question.source().is_unicast() || !sender_mac.is_unicast() {
+            return Err(Refusal::SenderMac);
+        }
+        if !question.may_be_answered() {
+            return Err(Refusal::SenderAddress);
+        }
+        if !self.lease_holds(now, held) {
+            return Err(Refusal::LeaseExpired);
+        }
+        if self.answers.len() >= self.config.answer_queue {
+            return Err(Refusal::QueueFull);
+        }
+        self.counters.mismatched += u64::from(question.source() != sender_mac);
+        let answer = Answer { link: frame.link, epoch: held.epoch, question };
+        self.answers.push_back(answer);
+        Ok(Verdict::Answered)
+    }
+
+    /// Whether another host names an address of ours as its own (RFC 5227 §2.4, RFC 4862 §5.4.4).
+    /// Who probes names none: that is a question, and the answer settles it.
+    fn conflict(&mut self, now: Instant, key: Key, other: MacAddr) -> bool {
+        let Some(held) = self.claims.get(&key) else {
+            return false;
+        };
+        if self.lease_holds(now, held) {
+            self.conflicts.insert(key, other);
+        }
+        true
+    }
+
+    /// A frame from any link of ours: two of them may be on one LAN.
+    fn is_ours(&self, mac: MacAddr) -> bool {
+        self.links.values().any(|&ours| ours == mac)
+    }
+
+    pub(super) fn next_answer(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
+        while let Some(Answer { link, epoch, question }) = self.answers.pop_front() {
+            let key = (link, question.target());
+            let current = self.claims.get(&key).is_some_and(|held| held.epoch == epoch);
+            let Some(mac) = self.voice(now, key).filter(|_| current) else {
+                self.counters.stale_answers += 1;
+                continue;
+            };
+            question.encode_reply(mac, self.is_router(link), buf);
+            self.counters.replies_sent += 1;
+            return Some(link);
+        }
+        None
+    }
+}
