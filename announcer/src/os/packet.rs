@@ -87,8 +87,9 @@ impl PacketSocket {
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
         socket.attach_filter(&filter::program(kind, None))?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        sys::set_packet_option(socket.as_fd(), libc::PACKET_IGNORE_OUTGOING, 1)?;
         sys::set_packet_option(socket.as_fd(), libc::PACKET_AUXDATA, 1)?;
+        // Bound to one ethertype it hears incoming frames alone; PACKET_IGNORE_OUTGOING, which kernels
+        // before 4.20 do not have, is for sockets that hear all.
         sys::bind_packet(socket.as_fd(), link, kind.ethertype())?;
         Ok(Self { socket, kind })
     }
