@@ -14,7 +14,8 @@
 //! | same seed, same outputs | two instances, same script, at other real times | [`Violation::NotReproducible`] |
 //!
 //! What it cannot see: that timers due together fire in the order of their deadlines, and all that
-//! the [`Subject`]'s stimuli do not provoke. The [`Report`] counts what was provoked; assert on it.
+//! the [`Subject`]'s stimuli do not provoke. The [`Report`] counts what was provoked; assert on it
+//! where all seeds were run ([`Report::seeds`]).
 //!
 //! # Example
 //!

@@ -145,7 +145,7 @@ fn attempt<N: Node>(
     let mut network = build(seed);
     network.install(schedule);
     let verdict = catch(|| scenario(&mut network));
-    Attempt { verdict, counts: network.counts(), transcript: network.transcript().clone() }
+    Attempt { verdict, counts: network.counts(), transcript: network.take_transcript() }
 }
 
 fn catch<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {

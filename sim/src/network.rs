@@ -310,6 +310,10 @@ impl<N: Node> Network<N> {
         &self.transcript
     }
 
+    pub(crate) fn take_transcript(&mut self) -> Transcript {
+        std::mem::take(&mut self.transcript)
+    }
+
     /// Who is on which segment.
     #[must_use]
     pub fn topology(&self) -> Topology {

@@ -202,6 +202,7 @@ fn the_same_election_without_cuts_holds_and_really_had_faults() {
         .run(world, one_owner);
     let counts = explored.counts;
     assert!(counts.pauses > 100 && counts.crashes > 100, "{counts}");
+    assert!(counts.resumes <= counts.pauses && counts.restarts <= counts.crashes, "{counts}");
     assert_eq!((counts.cuts, counts.heals), (0, 0));
 }
 

@@ -103,6 +103,8 @@ impl<N: Node> Network<N> {
         };
         host.life += 1;
         host.node = Some((host.factory)(boot));
+        // Made in the middle of a pause, it stops at once.
+        self.counts.pauses += u64::from(host.paused > 0);
         self.record(node, || What::Boot { life: boot.life });
         self.cause(self.now, Occurrence::Start(node));
         // A new process reads the state of its links.
