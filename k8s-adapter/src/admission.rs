@@ -74,7 +74,7 @@ pub(crate) fn admit(
             .filter(|(key, _)| !present.contains(key) && !kept.contains_key(*key));
         let more: Vec<_> = missing
             .filter_map(|(key, (manifest, _))| {
-                Some((key.clone(), reason_to_keep(key, manifest, &broken, &valid)?))
+                Some((key.clone(), reason_to_keep(key, manifest, &broken, &valid, &present)?))
             })
             .collect();
         if more.is_empty() {
@@ -113,6 +113,7 @@ fn reason_to_keep(
     manifest: &Manifest,
     broken: &[Broken<'_>],
     valid: &[Manifest],
+    present: &BTreeSet<&Key>,
 ) -> Option<StaleReason> {
     let mut twins = valid.iter().filter(|other| other.key == *key);
     if twins.next().is_some() {
@@ -120,7 +121,7 @@ fn reason_to_keep(
         return Some(if several { StaleReason::Duplicate } else { StaleReason::Invalid });
     }
     // It was moved to a namespace where it cannot be taken.
-    if valid.iter().any(|other| same(&other.key, key)) {
+    if valid.iter().any(|other| same(&other.key, key) && !present.contains(&other.key)) {
         return Some(StaleReason::Invalid);
     }
     let mut may_be_it = broken.iter().filter(|broken| match &broken.key {

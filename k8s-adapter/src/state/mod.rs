@@ -8,3 +8,9 @@ mod manifests;
 pub use assignments::Assignments;
 pub use disk::{Disk, OsDisk};
 pub use folder::{StateError, StateFolder, StateLock};
+
+/// A snapshot as it is after a restart.
+#[cfg(test)]
+pub(crate) fn round_trip(snapshot: &crate::folder::Snapshot) -> crate::folder::Snapshot {
+    manifests::from_bytes(&manifests::to_bytes(snapshot)).ok().expect("it was just written")
+}
