@@ -153,20 +153,6 @@ fn a_cut_stops_one_direction_and_nested_cuts_need_two_heals() {
 }
 
 #[test]
-fn what_arrives_in_a_pause_waits_and_more_than_the_buffer_is_dropped() {
-    let config = Config { receive_buffer: 3, ..Config::exact(Duration::from_millis(1)) };
-    let mut net = world(1, config, 2);
-    let pause = Fault::Pause { node: B };
-    net.begin(&pause);
-    net.run_until(Instant::from_millis(55));
-    assert!(net.take_events().is_empty());
-    net.end(&pause);
-    assert_eq!(numbers(&mut net, B, A), [1, 2, 3]);
-    assert_eq!(net.counts().dropped, 2);
-    assert_eq!((net.counts().pauses, net.counts().resumes), (1, 1));
-}
-
-#[test]
 fn a_crash_forgets_and_the_next_life_starts_anew() {
     let mut net = exact(2);
     let crash = Fault::Crash { node: B };
@@ -256,19 +242,6 @@ fn nodes_wake_late_by_as_much_as_is_allowed_and_never_early() {
         heard.scan(Instant::ZERO, |last, at| Some(at - std::mem::replace(last, at))).collect();
     assert!(gaps.iter().all(|&gap| gap >= TICK && gap <= TICK + most));
     assert!(gaps.iter().any(|&gap| gap > TICK + most / 2));
-}
-
-#[test]
-fn what_waited_for_a_paused_node_dies_with_it() {
-    let mut net = exact(2);
-    net.begin(&Fault::Pause { node: B });
-    net.run_until(Instant::from_millis(25));
-    net.begin(&Fault::Crash { node: B });
-    net.end(&Fault::Crash { node: B });
-    net.end(&Fault::Pause { node: B });
-    assert_eq!(numbers(&mut net, B, A), []);
-    net.run_until(Instant::from_millis(35));
-    assert_eq!(numbers(&mut net, B, A), [3]);
 }
 
 #[test]
@@ -364,3 +337,5 @@ fn a_node_whose_deadline_does_not_move_on_is_named() {
     net.add_node("stuck", &[], |_| Stuck);
     net.run_for(TICK);
 }
+
+mod pauses;

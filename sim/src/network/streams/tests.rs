@@ -143,6 +143,11 @@ fn a_reader_that_is_paused_holds_the_writer_back() {
     net.run_for(Duration::from_millis(10));
     assert!(seen(&mut net).contains(&(10_004, A, Seen::Writable(OURS))));
     assert_eq!(net.node(B).unwrap().read[&THEIRS].len(), 200);
+    net.begin(&Fault::Pause { node: B });
+    for _ in 0..4 {
+        write(&mut net, &[1; 50]);
+    }
+    assert_eq!(seen(&mut net), [(10_014, A, Seen::Full(OURS))], "and again");
 }
 
 #[test]
