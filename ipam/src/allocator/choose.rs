@@ -47,14 +47,18 @@ impl Allocator {
                 if let Err(why) = self.gate(ask, pool, Manner::Asked) {
                     return Err(self.refused(pool, why));
                 }
-                let chosen = self.by_families(ask, &[pool]);
+                let chosen = self.by_families(ask, &[pool], &[pool]);
                 return chosen.ok_or_else(|| self.refused(pool, self.shortage(ask, pool)));
             }
             None => self.turns(ask),
         };
         let own = self.own_turns(ask);
-        let chosen = (!own.is_empty()).then(|| self.by_families(ask, &own)).flatten();
-        let chosen = chosen.or_else(|| self.by_families(ask, &turns));
+        let chosen = (!own.is_empty()).then(|| {
+            let others = turns.iter().filter(|pool| !own.contains(pool));
+            let all: Vec<u32> = own.iter().chain(others).copied().collect();
+            self.by_families(ask, &own, &all)
+        });
+        let chosen = chosen.flatten().or_else(|| self.by_families(ask, &turns, &turns));
         chosen.ok_or_else(|| AllocateError::NoPoolFits { pools: self.refusals(ask) })
     }
 
@@ -68,12 +72,12 @@ impl Allocator {
         self.in_one_pool(ask, &turns, both)
     }
 
-    /// The order of families and pools: all from one pool before two pools before one family.
-    fn by_families(&self, ask: &Ask<'_>, turns: &[u32]) -> Option<Vec<Address>> {
+    /// The order of families and pools: all from one of `turns`, before two of `pairs`, before one family.
+    fn by_families(&self, ask: &Ask<'_>, turns: &[u32], pairs: &[u32]) -> Option<Vec<Address>> {
         let both = need(ask.request, true, true);
         let dual = || {
             let one = self.in_one_pool(ask, turns, both);
-            one.or_else(|| self.in_two_pools(ask, turns, both, Vec::new()))
+            one.or_else(|| self.in_two_pools(ask, pairs, both, &[]))
         };
         let single = |family| self.in_one_pool(ask, turns, need_of(ask.request, family));
         match ask.request.families {
@@ -93,23 +97,26 @@ impl Allocator {
         found.then_some(chosen)
     }
 
-    /// Each family from the first pool that has it, among those that may stand beside another.
+    /// Each family from another pool, the first pair that can serve both, among those that may stand beside another.
     pub(crate) fn in_two_pools(
         &self,
         ask: &Ask<'_>,
         turns: &[u32],
         need: Need,
-        mut chosen: Vec<Address>,
+        chosen: &[Address],
     ) -> Option<Vec<Address>> {
-        for (family, count) in need.into_iter().filter(|(_, count)| *count > 0) {
-            let mut only = NOTHING;
-            only[family as usize].1 = count;
-            let mut pools = turns.iter().filter(|pool| self.may_stand_beside(ask, **pool));
-            if !pools.any(|pool| self.pick_all(ask, *pool, only, &mut chosen).is_ok()) {
-                return None;
-            }
-        }
-        Some(chosen)
+        let Some(first) = need.into_iter().find(|(_, count)| *count > 0) else {
+            return Some(chosen.to_vec());
+        };
+        let only = |family| if family == first.0 { first.1 } else { 0 };
+        let rest = need.map(|(family, count)| (family, count - only(family)));
+        let mut pools = turns.iter().filter(|pool| self.may_stand_beside(ask, **pool));
+        pools.find_map(|pool| {
+            let mut chosen = chosen.to_vec();
+            let only = need.map(|(family, _)| (family, only(family)));
+            self.pick_all(ask, *pool, only, &mut chosen).ok()?;
+            self.in_two_pools(ask, turns, rest, &chosen)
+        })
     }
 
     /// Whether the other family may come from another pool.
@@ -125,12 +132,31 @@ impl Allocator {
         need: Need,
         chosen: &mut Vec<Address>,
     ) -> Result<(), PoolRefusal> {
+        let greedy = self.fill(ask, pool, need, chosen, false);
+        match greedy {
+            // Addresses that count for nothing may leave enough of the quota for the rest.
+            Err(PoolRefusal::Quota { .. }) if ask.claim.group.is_some() => {
+                self.fill(ask, pool, need, chosen, true)
+            }
+            answer => answer,
+        }
+    }
+
+    fn fill(
+        &self,
+        ask: &Ask<'_>,
+        pool: u32,
+        need: Need,
+        chosen: &mut Vec<Address>,
+        thrifty: bool,
+    ) -> Result<(), PoolRefusal> {
         let before = chosen.len();
         let mut basket = Basket {
             budget: self.budget(ask, pool, chosen),
             over_quota: false,
             kept: ask.kept,
             chosen,
+            thrifty,
         };
         for (family, count) in need.into_iter().filter(|(_, count)| *count > 0) {
             if let Err(why) = self.pick(ask, pool, family, count, &mut basket) {
@@ -155,6 +181,14 @@ impl Allocator {
         }
         let enough = basket.chosen.len() + count;
         let is_open = |address| self.open(ask, pool, address, Manner::Automatic).is_ok();
+        if basket.thrifty {
+            for (_, address) in self.ledger.shareable(&ask.claim, segments.clone()) {
+                let costs = self.cost(ask, address) > 0;
+                if basket.chosen.len() < enough && !costs && is_open(address) {
+                    basket.add(address, 0);
+                }
+            }
+        }
         for address in self.own(ask, pool) {
             if address.family() == family && basket.chosen.len() < enough && is_open(address) {
                 basket.add(address, self.cost(ask, address));
@@ -210,14 +244,13 @@ impl Allocator {
         })
     }
 
-    /// What a pool keeps for the owner.
+    /// What the owner holds of a pool, and what the pool keeps for it.
     fn own(&self, ask: &Ask<'_>, pool: u32) -> impl Iterator<Item = Address> {
         let owner = ask.claim.owner;
-        let reserved = self.pools.reserved_for(owner).iter();
-        let reserved = reserved.filter(move |(number, _)| *number == pool);
-        let retained = self.space.retained_for(owner);
-        let retained = retained.filter(move |at| self.pools.number_containing(*at) == Some(pool));
-        reserved.map(|(_, address)| *address).chain(retained)
+        let reserved = self.pools.reserved_for(owner).iter().map(|(_, address)| *address);
+        let all = ask.held.iter().copied().chain(reserved);
+        let all = all.chain(self.space.retained_for(owner));
+        all.filter(move |address| self.pools.number_containing(*address) == Some(pool))
     }
 
     /// The pools that keep something for the owner that it can have now.
@@ -237,8 +270,6 @@ impl Allocator {
     }
 }
 
-const NOTHING: Need = [(Family::V4, 0), (Family::V6, 0)];
-
 /// What is chosen so far, and what the quota still allows.
 #[derive(Debug)]
 struct Basket<'a> {
@@ -246,6 +277,8 @@ struct Basket<'a> {
     kept: &'a [Address],
     budget: u64,
     over_quota: bool,
+    /// Addresses that the namespace holds already come first.
+    thrifty: bool,
 }
 
 impl Basket<'_> {

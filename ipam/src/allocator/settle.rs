@@ -70,8 +70,18 @@ impl Allocator {
             return Ok(Decision::new(kept));
         }
         ask.kept = &kept;
-        if let Some(added) = self.top_up(&ask, need) {
-            return Ok(Decision::new([&*kept, &*added].concat()));
+        // Both families; else what completes the one that is there.
+        let stages = [
+            need,
+            need.map(|(family, count)| (family, if has(&kept, family) { count } else { 0 })),
+        ];
+        for stage in stages {
+            let lacks = stage.iter().any(|(_, count)| *count > 0);
+            let added = if lacks { self.top_up(&ask, stage) } else { None };
+            let all = added.map(|added| [&*kept, &*added].concat());
+            if let Some(all) = all.filter(|all| is_enough(request, all)) {
+                return Ok(Decision::new(all));
+            }
         }
         ask.kept = &[];
         if !is_enough(request, &kept) {
@@ -79,7 +89,12 @@ impl Allocator {
         }
         let terms = record.and_then(|record| record.terms.as_deref());
         let was_dual = terms.is_some_and(|terms| terms.was_dual);
-        if was_dual && let Some(dual) = self.choose_dual(&ask) {
+        let reserved = self.pools.reserved_for(&request.owner);
+        let settled = reserved.iter().any(|(_, address)| kept.contains(address));
+        if was_dual
+            && !settled
+            && let Some(dual) = self.choose_dual(&ask)
+        {
             return Ok(Decision::new(dual));
         }
         Ok(Decision { addresses: kept, was_dual })
@@ -138,7 +153,7 @@ impl Allocator {
         if ask.request.pool.is_some() || !self.may_stand_beside(ask, pool) {
             return None;
         }
-        self.in_two_pools(ask, &self.turns(ask), lacking, chosen)
+        self.in_two_pools(ask, &self.turns(ask), lacking, &chosen)
     }
 
     /// Makes a decision true.
@@ -266,6 +281,10 @@ impl<'a> Holder<'a> {
     }
 }
 
+fn has(addresses: &[Address], family: Family) -> bool {
+    addresses.iter().any(|address| address.family() == family)
+}
+
 /// What a request lacks beside some addresses, at best.
 fn missing(request: &Request, kept: &[Address]) -> Need {
     let families = request.families;
@@ -290,12 +309,11 @@ fn is_enough(request: &Request, kept: &[Address]) -> bool {
 
 /// The family that was preferred too; where exact addresses are asked for, nothing else is.
 pub(crate) fn missing_family(request: &Request, addresses: &[Address]) -> Option<Family> {
-    let has = |family| addresses.iter().any(|at| at.family() == family);
     let dual = matches!(request.families, Families::PreferDual { .. });
     if !dual || !request.addresses.is_empty() {
         return None;
     }
-    [Family::V4, Family::V6].into_iter().find(|family| !has(*family))
+    [Family::V4, Family::V6].into_iter().find(|family| !has(addresses, *family))
 }
 
 fn is_plain(request: &Request) -> bool {
