@@ -176,23 +176,21 @@ impl PeerConfig {
         local: IpAddr,
         extended: bool,
     ) -> Option<NextHop> {
-        match family.afi {
-            Afi::IPV4 => self.next_hop_v4.or(match local {
-                IpAddr::V4(address) => Some(NextHop::V4(address)),
-                // RFC 8950 §4: only where both sides agreed.
-                IpAddr::V6(address) if extended => Some(self.beside_link_local(address)),
-                IpAddr::V6(_) => None,
-            }),
-            Afi::IPV6 => self.next_hop_v6.or(match local {
-                IpAddr::V6(address) => Some(self.beside_link_local(address)),
-                IpAddr::V4(_) => None,
-            }),
+        let own = match (family.afi, local) {
+            (Afi::IPV4, IpAddr::V4(address)) => Some(NextHop::V4(address)),
+            (Afi::IPV4 | Afi::IPV6, IpAddr::V6(address)) => Some(self.beside_link_local(address)),
             _ => None,
-        }
-        .filter(|hop| {
-            matches!((family.afi, hop), (Afi::IPV4, NextHop::V4(_)) | (_, NextHop::V6 { .. }))
+        };
+        let configured = match family.afi {
+            Afi::IPV4 => self.next_hop_v4,
+            _ => self.next_hop_v6,
+        };
+        configured.or(own).filter(|hop| match (family.afi, hop) {
+            (Afi::IPV4, NextHop::V4(_)) => true,
+            // RFC 8950 §4: only where both sides agreed.
+            (Afi::IPV4, NextHop::V6 { .. }) => extended,
+            (_, hop) => matches!(hop, NextHop::V6 { .. }),
         })
-        .filter(|hop| family.afi != Afi::IPV4 || extended || matches!(hop, NextHop::V4(_)))
     }
 
     fn beside_link_local(&self, global: Ipv6Addr) -> NextHop {

@@ -9,9 +9,11 @@ extern crate alloc;
 mod config;
 pub mod fsm;
 mod id;
+pub mod peer;
 mod rng;
 pub mod wire;
 
 pub use config::{HoldTime, PeerAs, PeerConfig, RestartConfig, Retry, SendHoldTime};
 pub use id::{Asn, RouterId};
+pub use peer::{ConnectionId, Peer, PeerEvent, PeerInput, PeerTransmit};
 pub use vipcast_sans_io::{Instant, Machine};

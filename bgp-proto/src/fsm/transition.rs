@@ -110,6 +110,11 @@ impl Fsm {
         self.idling = old.idling.clone();
     }
 
+    /// Is not the one that counts any more: does not start again by itself.
+    pub(crate) fn retire(&mut self) {
+        self.config.automatic_start = false;
+    }
+
     /// Where it stands.
     #[must_use]
     pub const fn state(&self) -> State {

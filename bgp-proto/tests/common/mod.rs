@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod net;
+
 use vipcast_bgp_proto::wire::{DecodeContext, Family, FamilyContext};
 
 /// An UPDATE's body from its three fields.
