@@ -18,7 +18,8 @@ use crate::{
 /// timers in the order of the nodes. After each call a node is served as a real loop would: due
 /// timers, events, up to 32 packets, the actions of streams, and again until nothing moves.
 ///
-/// Methods that take a [`NodeId`], [`SegmentId`] or [`Link`] panic if this network has none such.
+/// Methods that take a [`NodeId`], [`SegmentId`] or [`Link`] panic if this network has none such, and
+/// those that add one if there are 65,536 already.
 pub struct Network<N: Node> {
     seed: u64,
     config: Config,
