@@ -18,6 +18,8 @@ const WITHOUT_STD: &[&str] = &[
     "bytes",
     "cfg-if",
     "hash32",
+    // With a hasher of our own: its default is seeded per process.
+    "hashbrown",
     "heapless",
     "ipnet",
     "managed",
