@@ -18,7 +18,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use vipcast_arp_ndp::{Counters, ResponderConfig};
+use vipcast_arp_ndp::ResponderConfig;
 use vipcast_election::{Candidates, NodeName, StaticConfig, Unit};
 use vipcast_plan::LinkName;
 
@@ -26,6 +26,7 @@ use crate::os::Waker;
 
 pub use links::{LinkState, segment_of};
 pub use report::{ConflictSeen, Layer2Report};
+pub use vipcast_arp_ndp::Counters;
 
 /// Which links each unit may be announced on.
 pub type Table = BTreeMap<Unit, BTreeSet<LinkName>>;
@@ -131,16 +132,30 @@ impl Layer2 {
         self.reports.clone()
     }
 
-    /// What the responder has done, a fraction of a second old at most.
+    /// Reads the responder's counters, also after this handle has moved elsewhere.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        lock(&self.shared.responder).clone()
+    pub fn counter_reader(&self) -> CounterReader {
+        CounterReader { shared: Arc::clone(&self.shared) }
     }
 
     fn command(&self, change: impl FnOnce(&mut Pending)) {
         change(&mut lock(&self.shared.pending));
         // An eventfd refuses only when it is full, and then the thread is woken anyway.
         let _ = self.shared.waker.wake();
+    }
+}
+
+/// Reads what the responder has done.
+#[derive(Clone, Debug)]
+pub struct CounterReader {
+    shared: Arc<Shared>,
+}
+
+impl CounterReader {
+    /// What the responder has done, a fraction of a second old at most.
+    #[must_use]
+    pub fn read(&self) -> Counters {
+        lock(&self.shared.responder).clone()
     }
 }
 

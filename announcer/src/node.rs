@@ -12,7 +12,7 @@ use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, p
 use crate::{
     apply::{self, Applied},
     delivery::{LocalServing, LocalServingError},
-    layer2::{Layer2, Layer2Config, Layer2Report},
+    layer2::{CounterReader, Counters, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
     reports::Report,
 };
@@ -24,6 +24,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Node {
     reports: watch::Receiver<Arc<Report>>,
+    counters: CounterReader,
     swept: Vec<IpAddr>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), LocalServingError>>,
@@ -95,6 +96,7 @@ impl Node {
             }
         };
         let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
+        let counters = layer2.counter_reader();
         let (sender, reports) = watch::channel(Arc::default());
         let (stop, stopped) = oneshot::channel();
         let runner = Runner {
@@ -107,13 +109,19 @@ impl Node {
             reports: sender,
         };
         let task = tokio::spawn(runner.run(intents, members, stopped, lock));
-        Ok(Self { reports, swept, stop, task })
+        Ok(Self { reports, counters, swept, stop, task })
     }
 
     /// The latest report. Receivers see every state that lasts, and may miss those in between.
     #[must_use]
     pub fn reports(&self) -> watch::Receiver<Arc<Report>> {
         self.reports.clone()
+    }
+
+    /// What the responder has done, a fraction of a second old at most.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters.read()
     }
 
     /// The addresses of a killed run that were found on this machine at the start, and removed.

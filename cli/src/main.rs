@@ -1,3 +1,24 @@
-//! (being written)
+//! `vipcast`: service addresses for bare-metal clusters. This program parses its command line,
+//! hands over to the libraries, and prints.
 
-fn main() {}
+mod args;
+mod check;
+mod line;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => Ok(check::run(&args)),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -142,6 +142,7 @@ fn package(tool: &str) -> &str {
         "ping" => "iputils-ping",
         "nft" => "nftables",
         "ip" | "tc" | "bridge" => "iproute2",
+        "scapy" => "python3-scapy",
         "setpriv" | "unshare" => "util-linux",
         _ => tool,
     }

@@ -66,6 +66,7 @@
 
 mod bridge;
 mod capture;
+mod cluster;
 mod enter;
 mod error;
 mod frame;
@@ -87,6 +88,7 @@ mod topology;
 
 pub use bridge::{Bridge, BridgeOptions};
 pub use capture::{Capture, Captured, Tap};
+pub use cluster::{Cluster, vipcast};
 pub use enter::{Entered, enter};
 pub use error::{EnterError, LabError, Result};
 pub use frame::{Arp, Direction, Frame, NaFlags, Ndp};

@@ -205,6 +205,23 @@ impl Probing {
         })
     }
 
+    /// Waits for an answer from any other host than the one of that name, to a probe sent from now
+    /// on, and says which it was.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`].
+    pub fn wait_for_answer_not_by(&self, name: &str, limit: Duration) -> Result<Arc<str>> {
+        let fresh = lock(&self.shared.samples).len();
+        let other = |samples: &[Sample]| {
+            let answers = samples[fresh..].iter().filter_map(|sample| sample.answer.as_ref());
+            answers.filter_map(|answer| answer.by.clone()).find(|by| **by != *name)
+        };
+        let what = format!("{} answered by another than {name}", self.target);
+        self.wait(what.clone(), limit, |samples| other(samples).is_some())?;
+        let found = other(&lock(&self.shared.samples));
+        found.ok_or(LabError::Timeout { what, waited: limit })
+    }
+
     /// Waits until so many probes in a row are unanswered, not counting the newest, which is still
     /// under way. One before it may be under way too, on a busy machine.
     ///

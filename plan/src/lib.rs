@@ -25,7 +25,6 @@ extern crate alloc;
 mod candidates;
 pub mod intent;
 mod observed;
-#[expect(clippy::module_inception, reason = "the function and its crate answer the same question")]
 mod plan;
 mod reason;
 mod unit;

@@ -55,11 +55,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::std_instead_of_core,
-    clippy::alloc_instead_of_core,
-    clippy::std_instead_of_alloc
-)]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
 

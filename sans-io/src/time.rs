@@ -91,17 +91,11 @@ mod tests {
         assert_eq!(Instant::from_micros(5) + Duration::MAX, Instant::FAR_FUTURE);
         assert_eq!(Instant::from_millis(u64::MAX), Instant::FAR_FUTURE);
         assert_eq!(Instant::ZERO - Instant::from_micros(7), Duration::ZERO);
-        assert_eq!(
-            Instant::from_millis(3).saturating_sub(Duration::from_secs(1)),
-            Instant::ZERO
-        );
+        assert_eq!(Instant::from_millis(3).saturating_sub(Duration::from_secs(1)), Instant::ZERO);
     }
 
     #[test]
     fn it_prints_seconds() {
-        assert_eq!(
-            format!("{:?}", Instant::from_micros(1_500_002)),
-            "1.500002s"
-        );
+        assert_eq!(format!("{:?}", Instant::from_micros(1_500_002)), "1.500002s");
     }
 }

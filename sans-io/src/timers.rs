@@ -31,10 +31,7 @@ impl<K: Ord + Clone> TimerTable<K> {
     /// An empty table.
     #[must_use]
     pub const fn new() -> Self {
-        Self {
-            deadlines: BTreeMap::new(),
-            queue: BTreeSet::new(),
-        }
+        Self { deadlines: BTreeMap::new(), queue: BTreeSet::new() }
     }
 
     /// Arms the timer, or moves it if it was armed.

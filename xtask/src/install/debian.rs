@@ -23,6 +23,8 @@ pub(crate) struct DebianPackage {
 pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "tshark", program: "tshark" },
     DebianPackage { name: "arping", program: "arping" },
+    DebianPackage { name: "ndisc6", program: "ndisc6" },
+    DebianPackage { name: "python3-scapy", program: "scapy" },
 ];
 
 /// Installs those of `packages` that are missing. Where it may not, the error says what to type.

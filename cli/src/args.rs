@@ -1,0 +1,162 @@
+use std::path::PathBuf;
+
+use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
+use vipcast_announcer::Deliver;
+
+/// Service addresses for bare-metal clusters: assigns them from pools, elects a node for each, and
+/// announces them to the network.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  vipcast check manifests/
+      what is wrong in a folder of manifests, each with its place and what to do
+  vipcast run --manifests manifests/ --deliver local
+      one machine serves the addresses of all its LoadBalancer services
+  vipcast run --manifests manifests/ --state /shared/state --alive /shared/alive --node a
+      one of several machines: each address is held by one of the nodes in the list
+
+Exit codes:
+  0  all is well; of `run`: it was told to stop, and everything that it set is taken back
+  1  of `check`: there are errors; of `run`: it could not start, or not clean up
+  2  the command line is wrong";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Check(CheckArgs),
+}
+
+/// Assign, elect and announce, following a folder of manifests
+///
+/// The manifests are MetalLB's IPAddressPool and L2Advertisement, and Kubernetes' Service,
+/// EndpointSlice, Namespace and Node, in YAML or JSON. Edits are followed: what is deleted is
+/// withdrawn, and what is broken leaves the last valid state in place and says so.
+///
+/// Each thing that happens is printed on one line. SIGTERM and SIGINT end it: it falls silent, and
+/// takes back what it set. It needs CAP_NET_RAW to speak ARP, and CAP_NET_ADMIN for
+/// `--deliver local`.
+#[derive(Debug, Arguments)]
+pub(crate) struct RunArgs {
+    /// The folder of manifests
+    #[arg(long, value_name = "DIR")]
+    pub(crate) manifests: PathBuf,
+
+    /// The folder in which assigned addresses are kept; nodes may share one [default:
+    /// /var/lib/vipcast for root, else vipcast in $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// This node's name [default: the host's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<String>,
+
+    /// The living nodes, one name a line, followed on edits; replace the file by renaming. One of
+    /// them holds each address, and the first of them assigns. An empty or unreadable file keeps the
+    /// last list. Without this, the node is alone and holds everything
+    #[arg(long, value_name = "FILE")]
+    pub(crate) alive: Option<PathBuf>,
+
+    /// Who delivers what arrives for an address
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) deliver: DeliverArg,
+
+    /// Where the written assignments are corrupt, set them aside and assign anew; without this,
+    /// nothing is assigned until somebody has looked
+    #[arg(long)]
+    pub(crate) accept_lost_state: bool,
+
+    #[command(flatten)]
+    pub(crate) manifest_options: ManifestArgs,
+
+    /// How to print: for people, or one JSON object a line
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// Say what is wrong in a folder of manifests, without running anything
+///
+/// Each finding is one line: file, line, field, what is wrong, what to do. It is stricter than
+/// `run`: a field that does not exist is an error here. Exits with 1 if there are errors.
+#[derive(Debug, Arguments)]
+pub(crate) struct CheckArgs {
+    /// The folder of manifests
+    #[arg(value_name = "DIR")]
+    pub(crate) manifests: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) manifest_options: ManifestArgs,
+
+    /// How to print: for people, or one JSON object a line
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// How manifests are read.
+#[derive(Debug, Arguments)]
+pub(crate) struct ManifestArgs {
+    /// Serve the services of this loadBalancerClass and no others [default: those without a class]
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) lb_class: Option<String>,
+}
+
+impl ManifestArgs {
+    pub(crate) fn options(&self) -> vipcast_k8s_adapter::Options {
+        vipcast_k8s_adapter::Options { load_balancer_class: self.lb_class.clone() }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum DeliverArg {
+    /// Somebody else, as kube-proxy does
+    #[default]
+    None,
+    /// This machine: the address is put on `lo`, and the kernel kept from answering ARP for it
+    Local,
+}
+
+impl From<DeliverArg> for Deliver {
+    fn from(deliver: DeliverArg) -> Self {
+        match deliver {
+            DeliverArg::None => Self::None,
+            DeliverArg::Local => Self::Local,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_flags_of_the_contract_are_there() {
+        let line = "vipcast run --manifests m --state s --node n --alive f --deliver local -o json";
+        let Ok(Args { command: Command::Run(args) }) = Args::try_parse_from(line.split(' ')) else {
+            panic!("refused")
+        };
+        assert_eq!((args.node.as_deref(), args.output), (Some("n"), Output::Json));
+        assert!(Args::try_parse_from(["vipcast", "check", "m"]).is_ok());
+        assert!(Args::try_parse_from(["vipcast", "run"]).is_err(), "--manifests is needed");
+    }
+}

@@ -1,0 +1,208 @@
+//! Nodes that run `vipcast`.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{
+    error::{LabError, Result},
+    mac::Mac,
+    process::Process,
+    server::Server,
+    topology::{Node, Topology},
+};
+
+/// A [`Topology`] whose nodes run `vipcast run --deliver local` over one folder of manifests and one
+/// state folder, with a list of the living that the lab keeps. Each node serves its name on port 80,
+/// which stands for the pods.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Cluster {
+    /// The network.
+    pub net: Topology,
+    /// The manifests; the cluster's own copy, to be edited.
+    pub manifests: PathBuf,
+    program: PathBuf,
+    processes: BTreeMap<String, Process>,
+    servers: Vec<Server>,
+}
+
+/// Long enough for a busy machine; what is waited for takes milliseconds.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Cluster {
+    /// Starts `program` on every node of `net`, with a copy of the folder `manifests`, and waits until
+    /// all of them run.
+    ///
+    /// # Errors
+    /// What the kernel refuses; a process that does not come up, with what it said.
+    pub fn start(net: Topology, program: &Path, manifests: &Path) -> Result<Self> {
+        let copy = net.lab.dir().join("manifests");
+        copy_folder(manifests, &copy)
+            .map_err(LabError::io(format!("copy {}", manifests.display())))?;
+        let servers = net.nodes.iter().map(|node| node.serve_name(80)).collect::<Result<_>>()?;
+        let mut cluster = Self {
+            net,
+            manifests: copy,
+            program: program.to_owned(),
+            processes: BTreeMap::new(),
+            servers,
+        };
+        let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
+        cluster.set_alive(&names)?;
+        for name in &names {
+            cluster.start_node(name)?;
+        }
+        for name in &names {
+            cluster.process(name).wait_for_line(&format!("running as {name}"), LIMIT)?;
+        }
+        Ok(cluster)
+    }
+
+    /// Starts `vipcast` on this node, in place of an earlier process of it.
+    ///
+    /// # Errors
+    /// A node that does not exist; a program that cannot be started.
+    pub fn start_node(&mut self, name: &str) -> Result<()> {
+        let process = self.node(name)?.spawn(self.command(name))?;
+        self.processes.insert(name.to_owned(), process);
+        Ok(())
+    }
+
+    /// The command line of a node.
+    #[must_use]
+    pub fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg("--manifests").arg(&self.manifests);
+        command.arg("--state").arg(self.state());
+        command.arg("--alive").arg(self.alive());
+        command.args(["--node", name, "--deliver", "local"]);
+        command
+    }
+
+    /// Writes the list of the living, as a tool does that keeps it: a new file, then a rename.
+    ///
+    /// # Errors
+    /// What the file system refuses.
+    pub fn set_alive(&self, names: &[impl AsRef<str>]) -> Result<()> {
+        let text: String = names.iter().map(|name| format!("{}\n", name.as_ref())).collect();
+        let (new, file) = (self.net.lab.dir().join("alive.new"), self.alive());
+        fs::write(&new, text)
+            .and_then(|()| fs::rename(&new, &file))
+            .map_err(LabError::io(format!("write {}", file.display())))
+    }
+
+    /// The state folder that the nodes share.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.net.lab.dir().join("state")
+    }
+
+    /// The list of the living.
+    #[must_use]
+    pub fn alive(&self) -> PathBuf {
+        self.net.lab.dir().join("alive")
+    }
+
+    /// The process of a node that was started.
+    ///
+    /// # Panics
+    /// If it was not: that is a mistake of the test.
+    #[must_use]
+    pub fn process(&self, name: &str) -> &Process {
+        self.processes.get(name).unwrap_or_else(|| panic!("{name} was not started"))
+    }
+
+    /// The node of this name.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn node(&self, name: &str) -> Result<&Node> {
+        let node = self.net.nodes.iter().find(|node| node.name() == name);
+        node.ok_or_else(|| LabError::Topology { what: format!("there is no node {name}") })
+    }
+
+    /// The node whose MAC address this is.
+    ///
+    /// # Errors
+    /// What the kernel refuses; a MAC address of nobody.
+    pub fn node_of(&self, mac: Mac) -> Result<&Node> {
+        for node in &self.net.nodes {
+            if node.mac("eth0")? == mac {
+                return Ok(node);
+            }
+        }
+        Err(LabError::Topology { what: format!("{mac} is no node's") })
+    }
+
+    /// The node that the client sends to when it sends to `address`, by its neighbour table.
+    ///
+    /// # Errors
+    /// When the client knows nobody, or a stranger.
+    pub fn seen_by_client(&self, address: IpAddr) -> Result<&Node> {
+        let mac = self.net.client.neighbour(address)?.and_then(|entry| entry.mac);
+        let unknown = || LabError::Topology { what: format!("the client knows no {address}") };
+        self.node_of(mac.ok_or_else(unknown)?)
+    }
+
+    /// Waits until a page can be fetched from outside, and returns its body: the node's name.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with the last refusal, and what the nodes said.
+    pub fn wait_for_page(&self, url: &str) -> Result<String> {
+        let start = std::time::Instant::now();
+        loop {
+            match self.net.client.fetch_within(url, Duration::from_secs(2)) {
+                Ok(page) => return Ok(page.body.trim().to_owned()),
+                Err(error) if start.elapsed() > LIMIT => {
+                    let said: String = self.processes.values().map(Process::output).collect();
+                    let what = format!("{url}: {error}; the nodes said:\n{said}");
+                    return Err(LabError::Timeout { what, waited: start.elapsed() });
+                }
+                // A refused connection comes at once: do not spin.
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// How many servers stand for pods.
+    #[must_use]
+    pub fn servers(&self) -> usize {
+        self.servers.len()
+    }
+}
+
+/// The `vipcast` program that was built beside this one; `VIPCAST_BIN` names another.
+///
+/// # Errors
+/// When there is none: `cargo build -p vipcast` makes it.
+pub fn vipcast() -> Result<PathBuf> {
+    if let Some(named) = env::var_os("VIPCAST_BIN") {
+        return Ok(named.into());
+    }
+    let own = env::current_exe().map_err(LabError::io("find this program's own path"))?;
+    // A test program lies in `deps`, one folder below.
+    let folders = own.ancestors().skip(1).take(2);
+    let found = folders.map(|folder| folder.join("vipcast")).find(|file| file.is_file());
+    found.ok_or_else(|| LabError::Topology {
+        what: "there is no program vipcast beside this one: run `cargo build -p vipcast`, or name \
+               it in VIPCAST_BIN"
+            .to_owned(),
+    })
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
