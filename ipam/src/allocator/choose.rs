@@ -189,7 +189,9 @@ impl Allocator {
                 }
             }
         }
-        for address in self.own(ask, pool) {
+        let held = ask.held.iter().copied();
+        let held = held.filter(|at| self.pools.number_containing(*at) == Some(pool));
+        for address in held.chain(self.kept_for(ask, pool)) {
             if address.family() == family && basket.chosen.len() < enough && is_open(address) {
                 basket.add(address, self.cost(ask, address));
             }
@@ -244,12 +246,11 @@ impl Allocator {
         })
     }
 
-    /// What the owner holds of a pool, and what the pool keeps for it.
-    fn own(&self, ask: &Ask<'_>, pool: u32) -> impl Iterator<Item = Address> {
+    /// What a pool keeps for the owner.
+    fn kept_for(&self, ask: &Ask<'_>, pool: u32) -> impl Iterator<Item = Address> {
         let owner = ask.claim.owner;
         let reserved = self.pools.reserved_for(owner).iter().map(|(_, address)| *address);
-        let all = ask.held.iter().copied().chain(reserved);
-        let all = all.chain(self.space.retained_for(owner));
+        let all = reserved.chain(self.space.retained_for(owner));
         all.filter(move |address| self.pools.number_containing(*address) == Some(pool))
     }
 
@@ -262,7 +263,7 @@ impl Allocator {
         let pools: BTreeSet<u32> = reserved.chain(retained).collect();
         let can_have = |pool: &u32| {
             let wanted = |at: &Address| ask.request.families.includes(at.family());
-            let mut own = self.own(ask, *pool).filter(wanted);
+            let mut own = self.kept_for(ask, *pool).filter(wanted);
             self.gate(ask, *pool, Manner::Asked).is_ok()
                 && own.any(|address| self.open(ask, *pool, address, Manner::Automatic).is_ok())
         };

@@ -132,6 +132,8 @@ impl Allocator {
         let pool = self.pools.number_containing(*ask.kept.first()?)?;
         let mut chosen = Vec::new();
         let mut lacking = need;
+        // First the family that must come from where its others are, while the quota lasts.
+        lacking.sort_by_key(|(family, _)| !has(ask.kept, *family));
         for (family, count) in &mut lacking {
             // Of one family all are from one pool, perhaps not the first.
             let same = ask.kept.iter().find(|at| at.family() == *family);
