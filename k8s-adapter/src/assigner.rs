@@ -1,213 +1,23 @@
 //! Services get addresses: a pure function of what is asked for and what was written down, and the
 //! holder of the lock around it.
 
+mod assign;
+mod outcome;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     path::PathBuf,
 };
 
-use vipcast_ipam::{self as ipam, AllocateError, Allocator, Lost, Owner};
-use vipcast_plan::intent::Assignment;
-
 use crate::{
     Translation,
     state::{Assignments, StateError, StateFolder, StateLock},
 };
+use vipcast_ipam::Owner;
 
-/// What became of a service's addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It was given addresses, all of them new.
-    Assigned {
-        /// The service.
-        service: Owner,
-        /// What it holds now.
-        assignment: Assignment,
-    },
-    /// It holds what it held.
-    Kept {
-        /// The service.
-        service: Owner,
-        /// What it holds.
-        assignment: Assignment,
-    },
-    /// It holds something else than before, or the pool has another name.
-    Changed {
-        /// The service.
-        service: Owner,
-        /// What it held before.
-        before: Assignment,
-        /// What it holds now.
-        after: Assignment,
-        /// Why it lost addresses. Empty where it asked for others, or gained some.
-        lost: Vec<Lost>,
-    },
-    /// It holds nothing any more.
-    Cleared {
-        /// The service.
-        service: Owner,
-        /// What it held before.
-        before: Assignment,
-        /// Why it lost its addresses; empty where the service is gone.
-        lost: Vec<Lost>,
-    },
-    /// It asks for what the pools cannot give.
-    Refused {
-        /// The service.
-        service: Owner,
-        /// Why.
-        why: AllocateError,
-    },
-}
-
-impl Outcome {
-    /// The service.
-    #[must_use]
-    pub const fn service(&self) -> &Owner {
-        match self {
-            Self::Assigned { service, .. }
-            | Self::Kept { service, .. }
-            | Self::Changed { service, .. }
-            | Self::Cleared { service, .. }
-            | Self::Refused { service, .. } => service,
-        }
-    }
-
-    /// A short name that never changes, for machines.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Assigned { .. } => "assigned",
-            Self::Kept { .. } => "kept",
-            Self::Changed { .. } => "changed",
-            Self::Cleared { .. } => "cleared",
-            Self::Refused { .. } => "refused",
-        }
-    }
-}
-
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Assigned { service, assignment } => {
-                write!(f, "{service} is given {}", List(assignment))
-            }
-            Self::Kept { service, assignment } => write!(f, "{service} keeps {}", List(assignment)),
-            Self::Changed { service, before, after, lost } => {
-                write!(f, "{service} has {} in place of {}", List(after), List(before))?;
-                why_lost(f, lost)
-            }
-            Self::Cleared { service, before, lost } => {
-                write!(f, "{service} gives back {}", List(before))?;
-                why_lost(f, lost)
-            }
-            Self::Refused { service, why } => write!(f, "{service} gets no address: {why}"),
-        }
-    }
-}
-
-fn why_lost(f: &mut std::fmt::Formatter<'_>, lost: &[Lost]) -> std::fmt::Result {
-    for (position, Lost { address, why }) in lost.iter().enumerate() {
-        let separator = if position == 0 { ": " } else { "; " };
-        write!(f, "{separator}{address}: {why}")?;
-    }
-    Ok(())
-}
-
-struct List<'a>(&'a Assignment);
-
-impl std::fmt::Display for List<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (position, (address, pool)) in self.0.addresses.iter().enumerate() {
-            let separator = if position == 0 { "" } else { " and " };
-            write!(f, "{separator}{address} (pool {pool})")?;
-        }
-        Ok(())
-    }
-}
-
-/// Gives every service of `translation` its addresses, and says what became of each.
-///
-/// What was written down is restored before anything is handed out; then what the objects' own
-/// status says; then the services that ask for addresses by number are served, and then the others,
-/// each group the older first. So no address moves that is still valid, and the answer depends on
-/// the arguments alone, not on how they came about.
-pub fn assign(
-    translation: &mut Translation,
-    recorded: &BTreeMap<Owner, Assignment>,
-) -> (BTreeMap<Owner, Assignment>, Vec<Outcome>) {
-    let mut allocator = Allocator::new(translation.intent.pools.clone());
-    let services = &mut translation.intent.services;
-    let mut lost: BTreeMap<&Owner, Vec<Lost>> = BTreeMap::new();
-    let (written, unwritten): (Vec<&Owner>, Vec<&Owner>) =
-        translation.order.iter().partition(|owner| recorded.contains_key(owner));
-    for owner in written {
-        if let (Some(service), Some(before)) = (services.get(owner), recorded.get(owner)) {
-            let addresses: Vec<IpAddr> = before.addresses.iter().map(|(a, _)| *a).collect();
-            lost.insert(owner, allocator.restore(&service.request, &addresses).lost);
-        }
-    }
-    for owner in unwritten {
-        if let (Some(service), Some(held)) = (services.get(owner), translation.held.get(owner)) {
-            // A status is no promise of ours: what it says that cannot be kept is not lost.
-            allocator.restore(&service.request, held);
-        }
-    }
-
-    let mut assigned = BTreeMap::new();
-    let mut outcomes = Vec::new();
-    let (by_number, by_turn): (Vec<&Owner>, Vec<&Owner>) = translation
-        .order
-        .iter()
-        .partition(|owner| services.get(*owner).is_some_and(|s| !s.request.addresses.is_empty()));
-    for owner in by_number.into_iter().chain(by_turn) {
-        let Some(service) = services.get_mut(owner) else { continue };
-        let before = recorded.get(owner);
-        let now = match allocator.allocate(&service.request) {
-            Ok(assignment) => Some(paired(&assignment)),
-            Err(why) => {
-                outcomes.push(Outcome::Refused { service: owner.clone(), why });
-                allocator.assignment(owner).as_ref().map(paired)
-            }
-        };
-        service.assignment.clone_from(&now);
-        assigned.extend(now.clone().map(|now| (owner.clone(), now)));
-        let lost = lost.remove(owner).unwrap_or_default();
-        outcomes.extend(compare(owner, before, now, lost));
-    }
-    for (owner, before) in recorded {
-        if !services.contains_key(owner) {
-            let (service, before) = (owner.clone(), before.clone());
-            outcomes.push(Outcome::Cleared { service, before, lost: Vec::new() });
-        }
-    }
-    (assigned, outcomes)
-}
-
-fn compare(
-    service: &Owner,
-    before: Option<&Assignment>,
-    now: Option<Assignment>,
-    lost: Vec<Lost>,
-) -> Option<Outcome> {
-    let service = service.clone();
-    Some(match (before.cloned(), now) {
-        (None, None) => return None,
-        (None, Some(assignment)) => Outcome::Assigned { service, assignment },
-        (Some(before), None) => Outcome::Cleared { service, before, lost },
-        (Some(before), Some(after)) if before == after => {
-            Outcome::Kept { service, assignment: after }
-        }
-        (Some(before), Some(after)) => Outcome::Changed { service, before, after, lost },
-    })
-}
-
-fn paired(assignment: &ipam::Assignment) -> Assignment {
-    let pools = assignment.pools.iter().map(|pool| pool.to_string());
-    Assignment { addresses: assignment.addresses.iter().copied().zip(pools).collect() }
-}
+pub use assign::assign;
+pub use outcome::Outcome;
 
 /// What one turn of an [`Assigner`] did.
 #[derive(Debug, Default)]
@@ -218,17 +28,21 @@ pub struct Turn {
     /// What became of the services, where this node assigned: everything in the first turn, then
     /// only what is not as it was.
     pub outcomes: Vec<Outcome>,
-    /// The state was corrupt, and was set aside here. Nothing is known of what was assigned before.
+    /// The state was corrupt, and a copy of it was kept here. What could still be read of it, and
+    /// what this node remembers, was restored.
     pub set_aside: Option<PathBuf>,
+    /// Addresses that somebody may still hold, because what was assigned before is lost. Ask the
+    /// network for each of them, [report](Assigner::probed) the answers, and take another turn.
+    pub probe: Vec<IpAddr>,
 }
 
 /// What happens when the written state is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LostState {
-    /// Nothing is assigned; what the nodes still hold stays. Somebody has to look.
+    /// Addresses that nobody is known to have are handed out only after nobody answered for them.
     #[default]
     Wait,
-    /// The corrupt file is set aside, and addresses are assigned anew.
+    /// Somebody vouches that nobody has them.
     Accept,
 }
 
@@ -241,8 +55,11 @@ pub struct Assigner {
     lock: Option<StateLock>,
     /// What is known to be written.
     known: Assignments,
-    refusals: BTreeSet<(Owner, String)>,
+    /// What was told of services that have nothing, so as not to tell it again.
+    told: BTreeSet<(Owner, String)>,
     turned: bool,
+    /// While the state is lost: the addresses that were probed, and whether somebody answered.
+    probed: BTreeMap<IpAddr, bool>,
 }
 
 impl Assigner {
@@ -254,8 +71,9 @@ impl Assigner {
             lost_state,
             lock: None,
             known: Assignments::default(),
-            refusals: BTreeSet::new(),
+            told: BTreeSet::new(),
             turned: false,
+            probed: BTreeMap::new(),
         }
     }
 
@@ -263,6 +81,12 @@ impl Assigner {
     #[must_use]
     pub const fn assignments(&self) -> &Assignments {
         &self.known
+    }
+
+    /// Takes note of whether somebody `answered` for an address that was to be
+    /// [probed](Turn::probe).
+    pub fn probed(&mut self, address: IpAddr, answered: bool) {
+        self.probed.insert(address, answered);
     }
 
     /// Fills in the addresses of the services.
@@ -302,26 +126,40 @@ impl Assigner {
             self.lock = self.folder.try_lock()?;
         }
         let mut turn = Turn::default();
-        self.known = match (self.folder.load(), &self.lock) {
-            (Ok(written), _) => written,
-            (Err(StateError::Corrupt { .. }), Some(lock))
-                if self.lost_state == LostState::Accept =>
-            {
-                turn.set_aside = Some(self.folder.set_aside(lock)?);
-                // What this node itself still knows is no loss.
-                Assignments { revision: 0, services: std::mem::take(&mut self.known.services) }
+        let remembered = std::mem::take(&mut self.known.services);
+        let written = match (self.folder.load(), &self.lock) {
+            (Err(StateError::Corrupt { .. }), Some(lock)) => {
+                let known = Assignments { services: remembered.clone(), ..self.known.clone() };
+                let probing = self.lost_state == LostState::Wait;
+                self.folder.recover(lock, &known, probing).map(|(copy, begun)| {
+                    turn.set_aside = Some(copy);
+                    begun
+                })
             }
-            (Err(error), _) => return Err(error),
+            (read, _) => read,
         };
+        match written {
+            Ok(written) => self.known = written,
+            Err(error) => {
+                self.known.services = remembered;
+                return Err(error);
+            }
+        }
+        if self.known.probing {
+            // While the written state has gaps, what this node remembers fills them.
+            self.known.merge(&remembered);
+        }
         let Some(lock) = &self.lock else {
             // The next turn that assigns tells everything again.
             self.turned = false;
             return Ok(turn);
         };
-        let (services, outcomes) = assign(translation, &self.known.services);
-        if services != self.known.services || turn.set_aside.is_some() {
-            let mut next = Assignments { revision: self.known.revision, services };
-            self.folder.store(lock, &mut next)?;
+        let (next, outcomes) = self.next(translation, &mut turn.probe);
+        if next != self.known {
+            let mut next = next;
+            if let Err(error) = self.folder.store(lock, &mut next) {
+                return Err(error);
+            }
             self.known = next;
         }
         turn.assigning = true;
@@ -329,22 +167,67 @@ impl Assigner {
         Ok(turn)
     }
 
+    /// What is to be written next. While the state is lost, what was not probed is held back.
+    fn next(
+        &self,
+        translation: &mut Translation,
+        probe: &mut Vec<IpAddr>,
+    ) -> (Assignments, Vec<Outcome>) {
+        let mut next = self.known.clone();
+        if !self.known.probing || self.lost_state == LostState::Accept {
+            let (services, outcomes) = assign(translation, &self.known.services);
+            (next.services, next.probing) = (services, false);
+            return (next, outcomes);
+        }
+        let taken = self.probed.iter().filter(|(_, answered)| **answered).map(|(a, _)| *a);
+        let (services, mut outcomes) =
+            assign::assign_around(translation, &self.known.services, &taken.collect());
+        next.services = services;
+        for outcome in &mut outcomes {
+            let (Outcome::Assigned { service, assignment: candidate }
+            | Outcome::Changed { service, after: candidate, .. }) = outcome
+            else {
+                continue;
+            };
+            let before = self.known.services.get(service).cloned();
+            let unknown: Vec<_> = candidate
+                .addresses
+                .iter()
+                .filter(|entry| !before.as_ref().is_some_and(|b| b.addresses.contains(entry)))
+                .map(|(address, _)| *address)
+                .filter(|address| !self.probed.contains_key(address))
+                .collect();
+            if unknown.is_empty() {
+                continue;
+            }
+            probe.extend(unknown);
+            // What it had and is to keep, it has meanwhile.
+            let meanwhile = before
+                .filter(|before| before.addresses.iter().all(|e| candidate.addresses.contains(e)));
+            next.services.remove(service);
+            next.services.extend(meanwhile.clone().map(|had| (service.clone(), had)));
+            if let Some(waiting) = translation.intent.services.get_mut(service) {
+                waiting.assignment = meanwhile;
+            }
+            *outcome = Outcome::Probing { service: service.clone(), candidate: candidate.clone() };
+        }
+        next.probing = !probe.is_empty();
+        (next, outcomes)
+    }
+
     /// Leaves out what was said in an earlier turn.
     fn news(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let first = !std::mem::replace(&mut self.turned, true);
-        let refusals: BTreeSet<_> = outcomes
-            .iter()
-            .filter_map(|outcome| match outcome {
-                Outcome::Refused { service, why } => Some((service.clone(), why.to_string())),
-                _ => None,
-            })
-            .collect();
-        let before = std::mem::replace(&mut self.refusals, refusals);
-        let is_new = |outcome: &Outcome| match outcome {
-            Outcome::Kept { .. } => first,
-            Outcome::Refused { service, why } => {
-                first || !before.contains(&(service.clone(), why.to_string()))
-            }
+        let waits = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Refused { .. } | Outcome::Probing { .. })
+                .then(|| (outcome.service().clone(), outcome.to_string()))
+        };
+        let told = outcomes.iter().filter_map(waits).collect();
+        let before = std::mem::replace(&mut self.told, told);
+        let is_new = |outcome: &Outcome| match (outcome, waits(outcome)) {
+            _ if first => true,
+            (Outcome::Kept { .. }, _) => false,
+            (_, Some(wait)) => !before.contains(&wait),
             _ => true,
         };
         outcomes.into_iter().filter(is_new).collect()

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use vipcast_plan::intent::Assignment;
 
 use super::*;
 use crate::{FileContent, Options, translate};
@@ -200,30 +201,92 @@ fn one_of_two_nodes_assigns_and_the_other_follows() {
     assert_eq!(names(&turn.outcomes), [("a", "kept"), ("b", "assigned")]);
 }
 
+/// A state folder that was written by one node, and then damaged.
+fn damaged(dir: &std::path::Path) -> PathBuf {
+    let all = [("a", None), ("b", None), ("c", None)];
+    open(dir, "node-1").turn(&mut world("10.0.0.0/29", &all), true).unwrap();
+    let file = dir.join("assignments.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // What follows the first service is gone.
+    std::fs::write(&file, &text[..text.find("default/b").unwrap()]).unwrap();
+    file
+}
+
+fn address_of(seen: &Translation, name: &str) -> Option<String> {
+    let service = &seen.intent.services[&Owner::new("default", name)];
+    service.assignment.as_ref().map(|assignment| assignment.addresses[0].0.to_string())
+}
+
 #[test]
-fn a_corrupt_state_assigns_nothing_new_until_somebody_accepts_the_loss() {
+fn after_a_loss_what_can_be_read_stays_and_the_rest_is_probed_first() {
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("assignments.json");
+    let file = damaged(dir.path());
+    let damage = std::fs::read_to_string(&file).unwrap();
     let mut assigner = open(dir.path(), "node-1");
-    let both = [("a", None), ("b", None)];
-    assigner.turn(&mut world("10.0.0.0/29", &both[..1]), true).unwrap();
-    std::fs::write(&file, "{").unwrap();
+    let mut seen = world("10.0.0.0/29", &[("a", None), ("b", None), ("c", None)]);
+    let turn = assigner.turn(&mut seen, true).unwrap();
+    assert_eq!(std::fs::read_to_string(turn.set_aside.unwrap()).unwrap(), damage);
+    assert_eq!(names(&turn.outcomes), [("a", "kept"), ("b", "probing"), ("c", "probing")]);
+    assert_eq!(address_of(&seen, "a").as_deref(), Some("10.0.0.0"));
+    assert_eq!((address_of(&seen, "b"), address_of(&seen, "c")), (None, None));
+    let probe: Vec<_> = turn.probe.iter().map(IpAddr::to_string).collect();
+    assert_eq!(probe, ["10.0.0.1", "10.0.0.2"]);
 
-    let mut seen = world("10.0.0.0/29", &both);
-    let refused = assigner.turn(&mut seen, true);
-    assert!(matches!(refused, Err(StateError::Corrupt { .. })), "{refused:?}");
-    let services = &seen.intent.services;
-    assert!(services[&Owner::new("default", "a")].assignment.is_some(), "what is known is kept");
-    assert!(services[&Owner::new("default", "b")].assignment.is_none());
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{", "it is left for people to see");
+    // A restart in the middle forgets what was probed, but not that there is something to probe.
     drop(assigner);
+    let mut assigner = open(dir.path(), "node-1");
+    let turn = assigner.turn(&mut seen, true).unwrap();
+    assert_eq!(turn.probe.len(), 2);
+    assert!(turn.set_aside.is_none());
 
+    // Somebody answers for the first one: it is left alone.
+    assigner.probed(turn.probe[0], true);
+    assigner.probed(turn.probe[1], false);
+    let turn = assigner.turn(&mut seen, true).unwrap();
+    assert_eq!(names(&turn.outcomes), [("b", "assigned"), ("c", "probing")]);
+    assert_eq!(turn.probe, ["10.0.0.3".parse::<IpAddr>().unwrap()]);
+    assigner.probed(turn.probe[0], false);
+    let turn = assigner.turn(&mut seen, true).unwrap();
+    assert_eq!(names(&turn.outcomes), [("c", "assigned")]);
+    expect(
+        &assigner.assignments().services,
+        &[("a", "10.0.0.0"), ("b", "10.0.0.2"), ("c", "10.0.0.3")],
+    );
+    assert!(!assigner.assignments().probing, "everybody is served: the loss is over");
+}
+
+#[test]
+fn after_a_loss_a_node_that_remembers_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = [("a", None), ("b", None), ("c", None)];
+    let mut first = open(dir.path(), "node-1");
+    let mut second = open(dir.path(), "node-2");
+    first.turn(&mut world("10.0.0.0/29", &all), true).unwrap();
+    // Somebody deletes `a`, so that the rest does not hold the lowest addresses.
+    first.turn(&mut world("10.0.0.0/29", &all[1..]), true).unwrap();
+    second.turn(&mut world("10.0.0.0/29", &all[1..]), false).unwrap();
+    drop(first);
+    std::fs::write(dir.path().join("assignments.json"), "").unwrap();
+
+    let mut seen = world("10.0.0.0/29", &all[1..]);
+    let refused = second.turn(&mut seen, false);
+    assert!(matches!(refused, Err(StateError::Corrupt { .. })), "not this node's to mend");
+    assert_eq!(address_of(&seen, "b").as_deref(), Some("10.0.0.1"), "what is known stays");
+    let turn = second.turn(&mut seen, true).unwrap();
+    assert!(turn.set_aside.is_some() && turn.probe.is_empty());
+    expect(&second.assignments().services, &[("b", "10.0.0.1"), ("c", "10.0.0.2")]);
+}
+
+#[test]
+fn who_vouches_for_the_loss_needs_no_probes() {
+    let dir = tempfile::tempdir().unwrap();
+    damaged(dir.path());
     let folder = StateFolder::open(dir.path(), "node-1").unwrap();
     let mut assigner = Assigner::new(folder, LostState::Accept);
-    let turn = assigner.turn(&mut world("10.0.0.0/29", &both), true).unwrap();
-    let kept = turn.set_aside.unwrap();
-    assert_eq!(std::fs::read_to_string(kept).unwrap(), "{");
-    expect(&assigner.assignments().services, &[("a", "10.0.0.0"), ("b", "10.0.0.1")]);
+    let all = [("a", None), ("b", None), ("c", None)];
+    let turn = assigner.turn(&mut world("10.0.0.0/29", &all), true).unwrap();
+    assert!(turn.set_aside.is_some() && turn.probe.is_empty());
+    assert_eq!(assigner.assignments().services.len(), 3);
 }
 
 #[test]

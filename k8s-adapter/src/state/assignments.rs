@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde::{Deserialize, Serialize};
 use vipcast_ipam::{Family, Owner};
@@ -7,6 +10,9 @@ use vipcast_plan::{Intent, intent::Assignment};
 /// The version of the file's form. One more for each change that an older program would misread.
 const FORMAT: u32 = 1;
 
+/// A cut is at the end; junk further up is for people to look at.
+const SALVAGE_ATTEMPTS: usize = 64;
+
 /// Who was given which addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignments {
@@ -14,6 +20,9 @@ pub struct Assignments {
     pub revision: u64,
     /// The addresses of each service.
     pub services: BTreeMap<Owner, Assignment>,
+    /// Some of it was lost. Until everybody is served again, an address that is not written here may
+    /// still be held by somebody, and is handed out only after nobody answered for it.
+    pub probing: bool,
 }
 
 impl Assignments {
@@ -22,6 +31,29 @@ impl Assignments {
         for (owner, service) in &mut intent.services {
             service.assignment = self.services.get(owner).cloned();
         }
+    }
+
+    /// Takes over what `known` has of services that are not written here and of addresses that
+    /// nobody has here.
+    pub(crate) fn merge(&mut self, known: &BTreeMap<Owner, Assignment>) {
+        let mut taken: BTreeSet<IpAddr> = addresses(self.services.values()).collect();
+        for (owner, assignment) in known {
+            let free = addresses([assignment]).all(|address| !taken.contains(&address));
+            if free && !self.services.contains_key(owner) {
+                taken.extend(addresses([assignment]));
+                self.services.insert(owner.clone(), assignment.clone());
+            }
+        }
+    }
+
+    /// What can be read of a file that was cut off, up to the last service that is whole.
+    pub(super) fn salvage(bytes: &[u8]) -> Self {
+        let ends = bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b']');
+        let attempts = ends.take(SALVAGE_ATTEMPTS).filter_map(|(end, _)| {
+            let head = bytes.get(..=end)?;
+            Self::from_bytes(&[head, b"}}"].concat()).ok()
+        });
+        attempts.into_iter().next().unwrap_or_default()
     }
 
     pub(super) fn to_bytes(&self, writer: &str) -> Vec<u8> {
@@ -37,6 +69,7 @@ impl Assignments {
             revision: self.revision,
             written_by: writer.to_owned(),
             services: services.collect(),
+            probing: self.probing,
         };
         // Strings, numbers and addresses in a map with string keys: nothing here can fail.
         let mut bytes = serde_json::to_vec_pretty(&form).unwrap_or_default();
@@ -62,8 +95,14 @@ impl Assignments {
             addresses.sort_by_key(|(address, _)| (Family::of(*address), *address));
             services.insert(owner, Assignment { addresses });
         }
-        Ok(Self { revision: form.revision, services })
+        Ok(Self { revision: form.revision, services, probing: form.probing })
     }
+}
+
+fn addresses<'a>(
+    assignments: impl IntoIterator<Item = &'a Assignment>,
+) -> impl Iterator<Item = IpAddr> {
+    assignments.into_iter().flat_map(|assignment| assignment.addresses.iter().map(|(a, _)| *a))
 }
 
 /// Why the bytes of a state file are of no use.
@@ -85,6 +124,8 @@ struct Form {
     revision: u64,
     #[serde(default)]
     written_by: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    probing: bool,
     services: BTreeMap<String, Vec<AddressForm>>,
 }
 

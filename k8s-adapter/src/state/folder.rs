@@ -182,21 +182,36 @@ impl<D: Disk> StateFolder<D> {
         if found != assignments.revision {
             return Err(StateError::Conflict { expected: assignments.revision, found });
         }
-        let next = Assignments { revision: found + 1, services: assignments.services.clone() };
+        let next = Assignments { revision: found + 1, ..assignments.clone() };
         self.write(ASSIGNMENTS, &next.to_bytes(&self.node))?;
         assignments.revision = next.revision;
         Ok(())
     }
 
-    /// Puts a file of assignments that cannot be used out of the way, and says where it is now. It
-    /// is kept for people to look at.
+    /// Makes a new beginning after [`load`](Self::load) said that the assignments are corrupt: keeps
+    /// a copy of the file for people to look at, and puts in its place what of it can still be read
+    /// and what `known` has besides. Says where the copy is.
+    ///
+    /// `probing` is to be true unless somebody vouches that nothing else is held by anybody.
     ///
     /// # Errors
     ///
-    /// When the system refuses.
-    pub fn set_aside(&self, lock: &StateLock) -> Result<PathBuf, StateError> {
+    /// When the system refuses. The corrupt file then still stands.
+    pub fn recover(
+        &self,
+        lock: &StateLock,
+        known: &Assignments,
+        probing: bool,
+    ) -> Result<(PathBuf, Assignments), StateError> {
         let _ = lock;
-        self.set_aside_file(ASSIGNMENTS)
+        let path = self.dir.join(ASSIGNMENTS);
+        let bytes = self.read(&path)?.unwrap_or_default();
+        let copy = self.copy_aside(ASSIGNMENTS, &bytes)?;
+        let mut begun = Assignments { probing, ..Assignments::salvage(&bytes) };
+        begun.merge(&known.services);
+        begun.revision = begun.revision.max(known.revision) + 1;
+        self.write(ASSIGNMENTS, &begun.to_bytes(&self.node))?;
+        Ok((copy, begun))
     }
 
     /// What this node served last, so that it can go on while its folder cannot be read. A file
@@ -214,7 +229,7 @@ impl<D: Disk> StateFolder<D> {
             let error = error.at(path);
             if matches!(error, StateError::Corrupt { .. }) {
                 // What cannot be moved is overwritten by the next snapshot.
-                let _ = self.set_aside_file(&name);
+                let _ = self.set_aside(&name, &bytes);
             }
             error
         })
@@ -240,18 +255,26 @@ impl<D: Disk> StateFolder<D> {
         format!("manifests.{}.json", self.node.chars().map(plain).collect::<String>())
     }
 
-    fn set_aside_file(&self, name: &str) -> Result<PathBuf, StateError> {
-        let from = self.dir.join(name);
-        let io = |source| StateError::Io { what: "set aside", path: from.clone(), source };
+    /// Keeps the bytes of a corrupt file under another name.
+    fn copy_aside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
         for number in 1_u32.. {
-            let to = self.dir.join(format!("{name}.corrupt-{number}"));
-            if self.disk.read(&to).map_err(io)?.is_none() {
-                self.disk.rename(&from, &to).map_err(io)?;
-                self.disk.sync_dir(&self.dir).map_err(io)?;
-                return Ok(to);
+            let aside = format!("{name}.corrupt-{number}");
+            let path = self.dir.join(&aside);
+            match self.read(&path)? {
+                Some(same) if same == bytes => return Ok(path),
+                Some(_) => {}
+                None => return self.write(&aside, bytes).map(|()| path),
             }
         }
-        Err(io(io::Error::other("there are too many corrupt files; remove some")))
+        let source = io::Error::other("there are too many corrupt files; remove some");
+        Err(StateError::Io { what: "set aside", path: self.dir.join(name), source })
+    }
+
+    /// Keeps a corrupt file, and empties its place.
+    fn set_aside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
+        let aside = self.copy_aside(name, bytes)?;
+        self.write(name, &manifests::to_bytes(&Snapshot::default()))?;
+        Ok(aside)
     }
 
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StateError> {

@@ -90,7 +90,7 @@ fn assignments(revision: u64, addresses: &[(&str, &str)]) -> Assignments {
         let addresses = vec![(address.parse().unwrap(), "lan".to_owned())];
         (Owner::new("default", *name), Assignment { addresses })
     });
-    Assignments { revision, services: services.collect() }
+    Assignments { revision, services: services.collect(), probing: false }
 }
 
 #[test]
@@ -193,16 +193,56 @@ fn every_truncation_and_a_later_format_are_noticed_and_touched_by_nobody() {
 }
 
 #[test]
-fn corrupt_files_are_set_aside_and_kept_all_of_them() {
+fn corrupt_files_are_kept_all_of_them_and_what_can_be_read_is_saved() {
     let (_dir, folder) = open();
     let lock = folder.try_lock().unwrap().unwrap();
-    for number in 1..=2 {
-        fs::write(folder.path().join("assignments.json"), format!("junk {number}")).unwrap();
-        let kept = folder.set_aside(&lock).unwrap();
-        assert_eq!(kept, folder.path().join(format!("assignments.json.corrupt-{number}")));
-        assert_eq!(fs::read_to_string(kept).unwrap(), format!("junk {number}"));
+    let path = folder.path().join("assignments.json");
+    let whole = assignments(7, &[("a", "10.0.0.1"), ("b", "10.0.0.2"), ("c", "10.0.0.3")]);
+    let mut bytes = whole.to_bytes("node-1");
+    bytes.truncate(bytes.len() - 30);
+    for (number, junk) in (1..).zip([&b"junk"[..], &bytes, b"", b"junk"]) {
+        fs::write(&path, junk).unwrap();
+        let known = assignments(8, &[("d", "10.0.0.4"), ("e", "10.0.0.1")]);
+        let (copy, begun) = folder.recover(&lock, &known, true).unwrap();
+        // The same junk a second time needs no second copy.
+        let number = if number == 4 { 1 } else { number };
+        assert_eq!(copy, folder.path().join(format!("assignments.json.corrupt-{number}")));
+        assert_eq!(fs::read(copy).unwrap(), junk);
+        assert_eq!((begun.revision, begun.probing), (9, true));
+        assert_eq!(folder.load().unwrap(), begun);
+        let names: Vec<_> = begun.services.keys().map(Owner::name).collect();
+        // What the file says goes before what is remembered; nothing is double.
+        let wanted: &[&str] = if number == 2 { &["a", "b", "d"] } else { &["d", "e"] };
+        assert_eq!(names, wanted);
     }
-    assert_eq!(folder.load().unwrap(), Assignments::default());
+}
+
+#[test]
+fn a_crash_while_recovering_never_leaves_an_empty_state_that_looks_whole() {
+    for crash_before in 0..=8 {
+        for fate in [Fate::Lost, Fate::Kept, Fate::Torn] {
+            let disk = FragileDisk::default();
+            let folder = StateFolder::on_disk("/state", "node-1", disk.clone());
+            let path = PathBuf::from("/state/assignments.json");
+            {
+                let mut inner = disk.0.borrow_mut();
+                inner.now.insert(path.clone(), b"{ junk".to_vec());
+                inner.durable = inner.now.clone();
+                inner.crash_before = Some(crash_before);
+            }
+            let dir = tempfile::tempdir().unwrap();
+            let lock =
+                StateFolder::open(dir.path(), "node-1").unwrap().try_lock().unwrap().unwrap();
+            let known = assignments(3, &[("a", "10.0.0.1")]);
+            let done = folder.recover(&lock, &known, true).is_ok();
+            disk.restart(fate);
+            match folder.load() {
+                Err(StateError::Corrupt { .. }) => assert!(!done),
+                Ok(found) => assert!(found.probing && found.services.len() == 1, "{found:?}"),
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
 }
 
 #[test]
