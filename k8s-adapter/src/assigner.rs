@@ -154,12 +154,9 @@ impl Assigner {
             self.turned = false;
             return Ok(turn);
         };
-        let (next, outcomes) = self.next(translation, &mut turn.probe);
+        let (mut next, outcomes) = self.next(translation, &mut turn.probe);
         if next != self.known {
-            let mut next = next;
-            if let Err(error) = self.folder.store(lock, &mut next) {
-                return Err(error);
-            }
+            self.folder.store(lock, &mut next)?;
             self.known = next;
         }
         turn.assigning = true;

@@ -97,8 +97,8 @@ impl FileContent {
             return;
         };
         let kind = match classify(api_version, kind_name) {
-            Ok(kind) => kind,
-            Err((severity, problem)) => {
+            Class::Read(kind) => kind,
+            Class::Left(severity, problem) => {
                 let field = match problem {
                     Problem::UnknownVersion { .. } => "apiVersion",
                     _ => "kind",
@@ -250,37 +250,41 @@ fn parse_kind(kind: Kind, text: &str) -> Result<(Resource, Vec<String>), serde_s
     })
 }
 
-/// The kind, or why the object is skipped or refused.
-fn classify(api_version: &str, kind: &str) -> Result<Kind, (Severity, Problem)> {
+/// What is done with objects of a kind.
+enum Class {
+    Read(Kind),
+    /// Skipped with a notice, or refused with an error.
+    Left(Severity, Problem),
+}
+
+fn classify(api_version: &str, kind: &str) -> Class {
     let (group, _) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     if let Some(known) = Kind::ALL.into_iter().find(|known| known.name() == kind) {
         let expected = known.api_version();
         let own_group = expected.rsplit_once('/').map_or("", |(group, _)| group);
         if api_version == expected {
-            return Ok(known);
+            return Class::Read(known);
         }
         if group == own_group {
             let found = api_version.to_owned();
-            return Err((Severity::Error, Problem::UnknownVersion { found, expected }));
+            return Class::Left(Severity::Error, Problem::UnknownVersion { found, expected });
         }
     }
     let ours = ["BGPPeer", "BGPAdvertisement", "BFDProfile", "Community"];
     if group == "metallb.io" && ours.contains(&kind) {
-        return Err((Severity::Notice, Problem::NotYetSupported { kind: kind.to_owned() }));
+        return Class::Left(Severity::Notice, Problem::NotYetSupported { kind: kind.to_owned() });
     }
     let similar = Kind::ALL
         .into_iter()
         .filter(|known| known.api_version() == api_version)
         .map(Kind::name)
         .filter(|_| !is_neighbour(api_version, kind));
-    Err((
-        Severity::Notice,
-        Problem::UnknownKind {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            similar: closest(kind, similar),
-        },
-    ))
+    let problem = Problem::UnknownKind {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        similar: closest(kind, similar),
+    };
+    Class::Left(Severity::Notice, problem)
 }
 
 /// Kinds that live beside ours in one version and are no misspelling of them.

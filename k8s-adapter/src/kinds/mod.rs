@@ -1,7 +1,7 @@
 //! The kinds of objects that are read, one file a resource.
 //!
 //! The structs hold what vipcast acts on and nothing else. They mirror the manifests; what the
-//! values mean is decided in [`translate`](mod@crate::translate).
+//! values mean is decided in [`translate`](crate::translate()).
 
 mod endpoint_slice;
 mod fields;
