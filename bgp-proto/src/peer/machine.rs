@@ -179,6 +179,19 @@ impl Peer {
         self.primary.connection.as_ref()?.session.as_ref()
     }
 
+    /// The established connection.
+    #[must_use]
+    pub fn established(&self) -> Option<ConnectionId> {
+        self.session()?;
+        self.primary.connection.as_ref().map(|connection| connection.id)
+    }
+
+    /// Whether the last words of closed connections are still to be polled.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        !self.closing.is_empty()
+    }
+
     /// Our address on the established connection.
     #[must_use]
     pub fn local_address(&self) -> Option<IpAddr> {

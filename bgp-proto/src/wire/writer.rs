@@ -119,6 +119,16 @@ impl<'b> UpdateWriter<'b> {
         true
     }
 
+    /// Appends one encoded prefix behind its path identifier; `false` when it does not fit.
+    pub(crate) fn push_encoded_path(&mut self, path_id: PathId, prefix: &[u8]) -> bool {
+        if prefix.len() + 4 > self.room() {
+            return false;
+        }
+        self.buf.extend_from_slice(&path_id.to_be_bytes());
+        self.buf.extend_from_slice(prefix);
+        true
+    }
+
     /// Appends encoded prefixes, whole ones only; `false`, and nothing, when they do not all fit.
     pub fn push_encoded(&mut self, prefixes: &[u8]) -> bool {
         if prefixes.len() > self.room() {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 pub(crate) mod net;
+pub(crate) mod node;
 
 use vipcast_bgp_proto::wire::{DecodeContext, Family, FamilyContext};
 
