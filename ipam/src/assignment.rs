@@ -55,7 +55,10 @@ pub struct Lost {
 /// Why an address is lost to its owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "reason", rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(tag = "reason", rename_all = "camelCase", rename_all_fields = "camelCase")
+)]
 #[non_exhaustive]
 pub enum LostReason {
     /// No pool holds it.
@@ -136,6 +139,7 @@ pub struct PoolUsage {
 /// Counts of addresses, exact. `capacity` is the sum of the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Usage {
     /// All that the pool hands out. `::/0` has 2^128 - 2^32: the IPv4-mapped ones are IPv4.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::decimal::serialize"))]

@@ -91,7 +91,10 @@ pub enum PoolsError {
 /// other cases the owner holds nothing afterwards, as its old addresses are not what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(tag = "reason", rename_all = "camelCase"))]
+#[cfg_attr(
+    feature = "serde",
+    serde(tag = "reason", rename_all = "camelCase", rename_all_fields = "camelCase")
+)]
 #[non_exhaustive]
 pub enum AllocateError {
     /// There is no pool.

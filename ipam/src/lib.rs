@@ -1,17 +1,27 @@
-//! Which address? Pools of addresses, and who holds which.
+#![doc = include_str!("../README.md")]
+//!
+//! # Where to start
 //!
 //! Build each [`Pool`] with [`Pool::builder`], put them together in [`Pools`], and let an [`Allocator`] answer each
-//! [`Request`] of an [`Owner`] with an [`Assignment`] or a typed refusal:
+//! [`Request`] of an [`Owner`] with an [`Assignment`] or an [`AllocateError`]:
 //!
 //! - [`Allocator::restore`] first, for all that is known to be held;
-//! - [`Allocator::allocate`] and [`Allocator::assign`] give an [`Assignment`] or an [`AllocateError`], and are idempotent;
-//! - [`Allocator::release`] takes it back;
+//! - [`Allocator::allocate`] and [`Allocator::assign`], both idempotent, and [`Allocator::release`];
 //! - [`Allocator::reconfigure`] puts other pools in place and lists every [`Change`];
-//! - [`Allocator::assignment`], [`Allocator::assignments`], [`Allocator::usage`], [`Allocator::explain`],
-//!   [`Allocator::what_if`] and [`Allocator::snapshot`] tell what is, and why.
+//! - [`Allocator::assignment`], [`Allocator::holders`], [`Allocator::usage`], [`Allocator::explain`] and
+//!   [`Allocator::what_if`] tell what is, and why;
+//! - [`Allocator::snapshot`] and [`Allocator::from_snapshot`] write the state down and read it.
 //!
-//! Plain data: no time, no I/O. The result is a function of the pools, of what is assigned and of what is kept, never of the
-//! order in which a map is walked.
+//! # An address
+//!
+//! ```text
+//!             allocate, assign, restore
+//!   free ─────────────────────────────────► held
+//!    ▲ ▲                                    │  ▲
+//!    │ └──────────── release ───────────────┤  │ only its own owner
+//!    │                                      ▼  │
+//!    └── advance, forget ─────────────── retained        reserved: by configuration, likewise for its owners
+//! ```
 
 #![no_std]
 #![forbid(unsafe_code)]

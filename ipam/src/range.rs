@@ -265,6 +265,3 @@ impl<'de> serde::Deserialize<'de> for AddressRange {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -166,6 +166,3 @@ fn spared(
         if range.family() == Family::V4 && last == broadcast { last.previous() } else { last };
     (first <= last).then_some((first, last))
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ use crate::{Family, Labels, Owner, Port};
 /// refused. Version 1 was owners and addresses alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Snapshot {
     pub(crate) version: u32,
     /// By owner.
@@ -29,6 +30,7 @@ pub(crate) const VERSION: u32 = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub(crate) struct Entry {
     pub(crate) owner: Owner,
     pub(crate) addresses: Vec<IpAddr>,
@@ -38,6 +40,7 @@ pub(crate) struct Entry {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub(crate) struct EntryTerms {
     pub(crate) labels: Labels,
     pub(crate) namespace_labels: Labels,
@@ -49,6 +52,7 @@ pub(crate) struct EntryTerms {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub(crate) struct EntrySharing {
     pub(crate) key: String,
     pub(crate) backend: String,
@@ -59,6 +63,7 @@ pub(crate) struct EntrySharing {
 /// An address that waits for its former owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub(crate) struct Waiting {
     pub(crate) address: IpAddr,
     pub(crate) owner: Owner,
