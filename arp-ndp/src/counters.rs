@@ -13,13 +13,26 @@ pub struct Counters {
     pub not_for_us: u64,
     /// Frames that showed another host with an address of ours.
     pub conflicts: u64,
+    /// Answers to questions that our addresses asked.
+    pub acknowledged: u64,
+    /// How often a gateway was given up, for one address each time.
+    pub unanswered: u64,
+    /// Frames that showed another host with an address that was checked.
+    pub in_use: u64,
     /// Refused frames, by reason.
     pub refused: BTreeMap<Refusal, u64>,
     /// Replies built.
     pub replies_sent: u64,
-    /// Announcements built.
+    /// Announcements built, without those below.
     pub announcements_sent: u64,
-    /// Answers that were queued and not built: the claim had gone, or its lease was over.
+    /// Announcements built because another host used the address.
+    pub defences_sent: u64,
+    /// Questions from an address of ours built.
+    pub questions_sent: u64,
+    /// Probes built.
+    pub probes_sent: u64,
+    /// Answers that were queued and not built: the claim had gone, its lease was
+    /// over, or they had waited too long.
     pub stale_answers: u64,
 }
 
@@ -35,6 +48,9 @@ impl Counters {
             Verdict::Answered => self.answered += 1,
             Verdict::NotForUs => self.not_for_us += 1,
             Verdict::Conflict => self.conflicts += 1,
+            // Counted where it is found.
+            Verdict::Acknowledged => {}
+            Verdict::InUse => self.in_use += 1,
             Verdict::Refused(refusal) => *self.refused.entry(refusal).or_default() += 1,
         }
         verdict

@@ -39,8 +39,11 @@ mod arp;
 mod config;
 mod counters;
 mod ethernet;
+mod jitter;
+mod lru;
 mod mac;
 mod ndp;
+mod rate;
 mod responder;
 mod verdict;
 
@@ -49,5 +52,8 @@ pub use config::ResponderConfig;
 pub use counters::Counters;
 pub use mac::MacAddr;
 pub use ndp::{NdpMessage, NeighborAdvertisement, NeighborSolicitation, solicited_node};
-pub use responder::{Claim, Event, Frame, LeaseId, LinkId, Responder};
+pub use rate::Rate;
+pub use responder::{
+    Acknowledged, Acknowledgement, Claim, Event, Frame, LeaseId, LinkId, Responder,
+};
 pub use verdict::{Refusal, Verdict};

@@ -1,6 +1,11 @@
+mod acknowledge;
 mod announce;
 mod claim;
+mod conflict;
+mod events;
 mod judge;
+mod limit;
+mod pace;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -10,38 +15,94 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use vipcast_sans_io::{Instant, Machine, TimerTable};
 
-pub use self::claim::{Claim, Event, Frame, LeaseId, LinkId};
-use self::judge::Answer;
-use crate::{Counters, MacAddr, ResponderConfig, Verdict, solicited_node};
+pub use self::{
+    acknowledge::{Acknowledged, Acknowledgement},
+    claim::{Claim, Frame, LeaseId, LinkId},
+    events::Event,
+};
+use self::{
+    acknowledge::{AskKey, Asking},
+    conflict::Check,
+    events::Events,
+    judge::Answer,
+    limit::Limiter,
+    pace::{Class, Form, Queue, What},
+};
+use crate::{
+    Counters, MacAddr, ResponderConfig, Verdict, jitter::Jitter, lru::Lru, rate::Bucket,
+    solicited_node,
+};
 
-/// Answers for the addresses that were granted to it, and announces them.
+/// Answers for the addresses that were granted to it, announces them, and learns who has heard it.
 ///
-/// Every frame needs a claim whose lease has not expired at the moment when the frame is built.
+/// Every frame that names an address of ours needs a claim whose lease has not expired at the moment
+/// when the frame is built.
 #[derive(Debug)]
 pub struct Responder {
     config: ResponderConfig,
-    links: BTreeMap<LinkId, MacAddr>,
-    /// Links on which this node is a router.
-    forwarding: BTreeSet<LinkId>,
+    jitter: Jitter,
+    /// Links that are up.
+    links: BTreeMap<LinkId, Link>,
+    settings: BTreeMap<LinkId, Settings>,
     claims: BTreeMap<Key, Held>,
-    leases: BTreeMap<LeaseId, Instant>,
-    timers: TimerTable<Key>,
-    /// Addresses whose next announcement is due, with their tenure, in the order of the wire.
-    due: VecDeque<(Key, u64)>,
+    leases: BTreeMap<LeaseId, Lease>,
+    askings: BTreeMap<AskKey, Asking>,
+    checks: BTreeMap<Key, Check>,
     answers: VecDeque<Answer>,
-    conflicts: BTreeMap<Key, MacAddr>,
+    limiter: Limiter,
+    timers: TimerTable<Timer>,
+    events: Events,
     counters: Counters,
 }
 
 type Key = (LinkId, IpAddr);
 
 #[derive(Debug)]
+struct Link {
+    mac: MacAddr,
+    pace: Bucket,
+    queue: Queue,
+    /// By the address that they asked for.
+    requesters: Lru<(IpAddr, IpAddr), MacAddr>,
+    /// Where gateways were seen.
+    gateways: BTreeMap<IpAddr, MacAddr>,
+}
+
+/// What is said of a link, whether it is up or not.
+#[derive(Debug, Default)]
+struct Settings {
+    /// This node is a router there.
+    forwarding: bool,
+    gateways: Vec<IpAddr>,
+}
+
+#[derive(Debug)]
 struct Held {
     epoch: u64,
     lease: LeaseId,
-    announcements_left: u32,
-    /// Stands in the queue of due announcements.
-    queued: bool,
+    /// Announcements that are not made yet, in the plain form and by reply.
+    plain_left: u32,
+    replies_left: u32,
+    /// When the address was last defended.
+    defended: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    not_after: Instant,
+    /// It has ended, and what it bounds must be announced again when it is renewed.
+    lapsed: bool,
+}
+
+/// Due together, they fire in this order: nothing is done under a lease that ends now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    Lease(LeaseId),
+    Announce(Key, Form),
+    Ask(AskKey),
+    Check(Key),
+    /// The link may send again.
+    Pace(LinkId),
 }
 
 impl Responder {
@@ -49,15 +110,18 @@ impl Responder {
     #[must_use]
     pub fn new(config: ResponderConfig) -> Self {
         Self {
+            jitter: Jitter::new(config.seed),
+            limiter: Limiter::new(&config),
             config,
             links: BTreeMap::new(),
-            forwarding: BTreeSet::new(),
+            settings: BTreeMap::new(),
             claims: BTreeMap::new(),
             leases: BTreeMap::new(),
-            timers: TimerTable::new(),
-            due: VecDeque::new(),
+            askings: BTreeMap::new(),
+            checks: BTreeMap::new(),
             answers: VecDeque::new(),
-            conflicts: BTreeMap::new(),
+            timers: TimerTable::new(),
+            events: Events::default(),
             counters: Counters::default(),
         }
     }
@@ -66,39 +130,63 @@ impl Responder {
     /// claimed on it are announced again.
     pub fn set_link(&mut self, now: Instant, link: LinkId, mac: MacAddr) {
         self.on_time(now);
-        if self.links.insert(link, mac) == Some(mac) {
-            return;
+        match self.links.get_mut(&link) {
+            Some(state) if state.mac == mac => return,
+            Some(state) => state.mac = mac,
+            None => {
+                let state = Link {
+                    mac,
+                    pace: Bucket::default(),
+                    queue: Queue::default(),
+                    requesters: Lru::new(self.config.requesters),
+                    gateways: BTreeMap::new(),
+                };
+                self.links.insert(link, state);
+            }
         }
-        let claimed: Vec<Key> = self.claims.keys().filter(|key| key.0 == link).copied().collect();
-        claimed.into_iter().for_each(|key| self.announce(key));
+        self.claims_on(link).into_iter().for_each(|key| self.announce(key));
+        self.restart_checks(link);
     }
 
     /// The link is gone or down: nothing is sent there. Its claims stay, for when it is back.
     pub fn remove_link(&mut self, link: LinkId) {
         self.links.remove(&link);
         self.answers.retain(|answer| answer.link != link);
+        self.timers.stop(&Timer::Pace(link));
+        self.claims_on(link).into_iter().for_each(|key| self.stop_announcing(key));
+        self.pause_checks(link);
     }
 
     /// Whether this node forwards packets that come in by the link. Its advertisements say so in the
     /// flag R, also when the link comes back; hosts drop a default router that denies it.
     pub fn set_forwarding(&mut self, link: LinkId, forwarding: bool) {
-        if forwarding {
-            self.forwarding.insert(link);
-        } else {
-            self.forwarding.remove(&link);
+        self.settings.entry(link).or_default().forwarding = forwarding;
+    }
+
+    /// The gateways of a link, of both families, whom its addresses ask when they are granted and
+    /// then from time to time. Kept while the link is down. New ones are asked at once.
+    pub fn set_gateways(&mut self, now: Instant, link: LinkId, gateways: &[IpAddr]) {
+        self.on_time(now);
+        let settings = self.settings.entry(link).or_default();
+        let old = core::mem::replace(&mut settings.gateways, gateways.to_vec());
+        if let Some(state) = self.links.get_mut(&link) {
+            state.gateways.retain(|gateway, _| gateways.contains(gateway));
         }
+        self.gateways_changed(link, &old, gateways);
     }
 
     /// Speak for an address from now on. Announced at once where the claim is new, or its epoch is.
     pub fn grant(&mut self, now: Instant, claim: Claim) {
         self.on_time(now);
-        let key = (claim.link, claim.address);
-        let Claim { epoch, lease, .. } = claim;
+        let Claim { address, link, epoch, lease } = claim;
+        let key = (link, address);
         match self.claims.get_mut(&key) {
             Some(held) if held.epoch == epoch => held.lease = lease,
             _ => {
-                self.claims
-                    .insert(key, Held { epoch, lease, announcements_left: 0, queued: false });
+                self.stop_check(link, address);
+                self.events.forget_conflict(key);
+                let held = Held { epoch, lease, plain_left: 0, replies_left: 0, defended: None };
+                self.claims.insert(key, held);
                 self.announce(key);
             }
         }
@@ -107,14 +195,29 @@ impl Responder {
     /// Be silent about an address. Whether it was claimed.
     pub fn revoke(&mut self, link: LinkId, address: IpAddr) -> bool {
         let key = (link, address);
-        self.timers.stop(&key);
-        self.conflicts.remove(&key);
-        self.claims.remove(&key).is_some()
+        let claimed = self.claims.remove(&key).is_some();
+        if claimed {
+            self.stop_announcing(key);
+            self.events.forget_conflict(key);
+        }
+        claimed
     }
 
-    /// Every claim under the lease may be used until `not_after`, and not at or after it.
+    /// Every claim under the lease may be used until `not_after`, and not at or after it. Where it
+    /// had ended before, or is new, its addresses are announced.
     pub fn renew(&mut self, lease: LeaseId, not_after: Instant) {
-        self.leases.insert(lease, not_after);
+        let timer = Timer::Lease(lease);
+        if not_after < Instant::FAR_FUTURE {
+            self.timers.set(timer, not_after);
+        } else {
+            self.timers.stop(&timer);
+        }
+        let renewed = Lease { not_after, lapsed: false };
+        if self.leases.insert(lease, renewed).is_none_or(|old| old.lapsed) {
+            let under = self.claims.iter().filter(|(_, held)| held.lease == lease);
+            let under: Vec<Key> = under.map(|(&key, _)| key).collect();
+            under.into_iter().for_each(|key| self.announce(key));
+        }
     }
 
     /// Takes a frame from the network. Due timers fire first.
@@ -130,15 +233,15 @@ impl Responder {
         &self.counters
     }
 
-    /// The groups to be joined on each link, so that questions for the claimed IPv6 addresses come
-    /// in. Several addresses may share one.
+    /// The groups to be joined on each link, so that questions for the claimed IPv6 addresses, and
+    /// probes for those that are checked, come in. Several addresses may share one.
     #[must_use]
     pub fn wanted_groups(&self) -> BTreeSet<(LinkId, Ipv6Addr)> {
         let group = |&(link, address): &Key| match address {
             IpAddr::V4(_) => None,
             IpAddr::V6(address) => Some((link, solicited_node(address))),
         };
-        self.claims.keys().filter_map(group).collect()
+        self.claims.keys().chain(self.checks.keys()).filter_map(group).collect()
     }
 
     /// The claims, in order, whether their leases have expired or not.
@@ -151,24 +254,55 @@ impl Responder {
         })
     }
 
+    /// Entries in all tables that grow with what others send: bounded by the configuration, and by
+    /// what the owner granted and asked for.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        let links = self.links.values().map(|link| link.requesters.len() + link.gateways.len());
+        self.answers.len() + self.limiter.len() + self.events.len() + links.sum::<usize>()
+    }
+
+    fn claims_on(&self, link: LinkId) -> Vec<Key> {
+        self.claims.keys().filter(|key| key.0 == link).copied().collect()
+    }
+
     fn lease_holds(&self, now: Instant, held: &Held) -> bool {
-        self.leases.get(&held.lease).is_some_and(|&not_after| now < not_after)
+        self.leases.get(&held.lease).is_some_and(|lease| now < lease.not_after)
     }
 
     /// The hardware address to speak from, if the claim is good at `now`.
     fn voice(&self, now: Instant, key: Key) -> Option<MacAddr> {
         let held = self.claims.get(&key)?;
-        self.links.get(&key.0).copied().filter(|_| self.lease_holds(now, held))
+        self.links.get(&key.0).map(|link| link.mac).filter(|_| self.lease_holds(now, held))
     }
 
-    fn on_time(&mut self, now: Instant) {
-        while let Some(key) = self.timers.pop_expired(now) {
-            self.queue_announcement(key);
+    /// A frame was not built since its lease has ended: it is wanted again when that is renewed.
+    fn note_lapse(&mut self, now: Instant, key: Key) {
+        let lease = self.claims.get(&key).and_then(|held| self.leases.get_mut(&held.lease));
+        if let Some(lease) = lease.filter(|lease| lease.not_after <= now) {
+            lease.lapsed = true;
         }
     }
 
     fn is_router(&self, link: LinkId) -> bool {
-        self.forwarding.contains(&link)
+        self.settings.get(&link).is_some_and(|link| link.forwarding)
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.pop_expired(now) {
+            match timer {
+                Timer::Lease(lease) => {
+                    if let Some(lease) = self.leases.get_mut(&lease) {
+                        lease.lapsed = true;
+                    }
+                }
+                Timer::Announce(key, form) => self.want(Class::Later, key, What::Announce(form)),
+                Timer::Ask(key) => self.on_ask_timer(now, key),
+                Timer::Check(key) => self.on_check_timer(key),
+                // It is for those who drain: there is something to send again.
+                Timer::Pace(_) => {}
+            }
+        }
     }
 }
 
@@ -186,12 +320,11 @@ impl Machine for Responder {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
-        self.next_announcement(now, buf).or_else(|| self.next_answer(now, buf))
+        self.next_paced(now, buf).or_else(|| self.next_answer(now, buf))
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        let ((link, address), other) = self.conflicts.pop_first()?;
-        Some(Event::Conflict { address, link, other })
+        self.events.pop()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -11,6 +11,10 @@ pub enum Verdict {
     NotForUs,
     /// It shows another host that uses an address of ours. It is not answered.
     Conflict,
+    /// It answers the question that an address of ours asked its sender.
+    Acknowledged,
+    /// It shows another host that uses an address that we check, or checks it too.
+    InUse,
     /// It is refused, and counted by reason.
     Refused(Refusal),
 }
@@ -61,11 +65,15 @@ pub enum Refusal {
     LeaseExpired,
     /// More questions are waiting to be answered than the queue holds.
     QueueFull,
+    /// This requester has been answered more often than it may be.
+    RequesterRate,
+    /// All together have been answered more often than they may be.
+    TotalRate,
 }
 
 impl Refusal {
     /// All reasons, in their order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Truncated,
         Self::NotArpNorNdp,
         Self::NotIpv4OverEthernet,
@@ -86,6 +94,8 @@ impl Refusal {
         Self::SenderAddress,
         Self::LeaseExpired,
         Self::QueueFull,
+        Self::RequesterRate,
+        Self::TotalRate,
     ];
 
     /// A short name that never changes, for metrics.
@@ -112,6 +122,8 @@ impl Refusal {
             Self::SenderAddress => "sender_address",
             Self::LeaseExpired => "lease_expired",
             Self::QueueFull => "queue_full",
+            Self::RequesterRate => "requester_rate",
+            Self::TotalRate => "total_rate",
         }
     }
 }

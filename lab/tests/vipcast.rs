@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeSet,
     fs,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     process::{Command, ExitCode},
     time::Duration,
 };
 
 use vipcast_lab::{
-    Arp, Captured, Cluster, Frame, Mac, Topology,
+    Arp, BridgeOptions, Captured, Cluster, Frame, Mac, Topology,
     harness::{self, TestResult, test},
     vipcast,
 };
@@ -19,6 +19,10 @@ use vipcast_lab::{
 const LIMIT: Duration = Duration::from_secs(30);
 
 const VIP: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 10);
+
+/// The addresses of the quick start's dual-stack service.
+const DUAL: (Ipv4Addr, Ipv6Addr) =
+    (Ipv4Addr::new(172, 18, 0, 40), Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, 1));
 
 fn main() -> ExitCode {
     harness::main(vec![
@@ -38,6 +42,11 @@ fn main() -> ExitCode {
             "a node that slept past its tokens holds nothing and comes back",
             a_sleeper_comes_back,
         ),
+        test("both families of a service are reached, and one node holds both", dual_stack),
+        test("ndisc6 gets the answer of RFC 4861", ndisc6_gets_answers).needs_tool("ndisc6"),
+        test("a switch that snoops lets questions for IPv6 addresses through", a_snooping_switch),
+        test("an IPv6 address is advertised as RFC 4861 says", advertisements_are_as_rfc_4861_says)
+            .needs_tool("tshark"),
         test("without an assigner nothing new is assigned, and what is stays", no_assigner),
     ])
 }
@@ -49,8 +58,11 @@ fn cluster(name: &str, nodes: u8) -> Result<Cluster, Box<dyn std::error::Error>>
     Ok(Cluster::start(Topology::new(name, nodes)?, &vipcast()?, manifests)?)
 }
 
-fn page(address: Ipv4Addr) -> String {
-    format!("http://{address}/")
+fn page(address: impl Into<IpAddr>) -> String {
+    match address.into() {
+        IpAddr::V4(address) => format!("http://{address}/"),
+        IpAddr::V6(address) => format!("http://[{address}]/"),
+    }
 }
 
 /// ARP packets that were delivered to the LAN, with the host that sent each.
@@ -147,8 +159,9 @@ fn announcements_are_as_rfc_5227_says() -> TestResult {
     cluster.set_alive(&others)?;
     let second = std::sync::atomic::AtomicUsize::new(0);
     capture.wait_for("the second announcement", LIMIT, |frame| {
-        let ours = frame.arp().is_some_and(|arp| arp.is_gratuitous() && arp.spa == VIP);
-        ours && second.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
+        let ours = |arp: Arp| arp.is_gratuitous() && arp.is_request() && arp.spa == VIP;
+        frame.arp().is_some_and(ours)
+            && second.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
     })?;
     // A third one would come with the next interval: stopping proves that nothing is pending.
     cluster.process(others[0]).terminate()?;
@@ -171,7 +184,7 @@ fn announcements_are_as_rfc_5227_says() -> TestResult {
 
 /// tshark reads the announcements as what they are, and finds nothing to warn of.
 fn judge(capture: &Path, mac: Mac) -> TestResult {
-    let filter = format!("arp.isgratuitous && arp.src.proto_ipv4 == {VIP}");
+    let filter = format!("arp.isgratuitous && arp.opcode == 1 && arp.src.proto_ipv4 == {VIP}");
     let fields = ["arp.opcode", "arp.src.hw_mac", "arp.dst.hw_mac", "_ws.expert.severity"];
     let mut tshark = Command::new("tshark");
     tshark.arg("-r").arg(capture).args(["-Y", &filter, "-T", "fields"]);
@@ -226,20 +239,23 @@ fn history_is_kept() -> TestResult {
 
 fn on_lo(cluster: &Cluster, node: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let nets = cluster.node(node)?.addresses("lo")?;
-    let ours = nets.iter().map(ToString::to_string).filter(|net| net.starts_with("172.18.0."));
-    Ok(ours.collect())
+    let pool = |net: &String| net.starts_with("172.18.0.") || net.starts_with("fd18::1:");
+    Ok(nets.iter().map(ToString::to_string).filter(pool).collect())
 }
 
 fn orphans_are_swept() -> TestResult {
     let mut cluster = cluster("orphans", 1)?;
     cluster.wait_for_page(&page(VIP))?;
-    assert_eq!(on_lo(&cluster, "node-a")?.len(), 2);
+    assert_eq!(on_lo(&cluster, "node-a")?.len(), 4);
     cluster.process("node-a").kill()?;
     cluster.process("node-a").wait(LIMIT)?;
-    assert_eq!(on_lo(&cluster, "node-a")?.len(), 2, "a killed process cleans nothing up");
-    fs::remove_file(cluster.manifests.join("services.yaml"))?;
+    assert_eq!(on_lo(&cluster, "node-a")?.len(), 4, "a killed process cleans nothing up");
+    for file in ["services.yaml", "dual-stack.yaml"] {
+        fs::remove_file(cluster.manifests.join(file))?;
+    }
     cluster.start_node("node-a")?;
     cluster.process("node-a").wait_for_line("swept 172.18.0.10", LIMIT)?;
+    cluster.process("node-a").wait_for_line("swept fd18::1:1", LIMIT)?;
     cluster.process("node-a").wait_for_line("running as node-a", LIMIT)?;
     assert!(on_lo(&cluster, "node-a")?.is_empty());
     Ok(())
@@ -248,7 +264,7 @@ fn orphans_are_swept() -> TestResult {
 fn a_stop_takes_away_what_was_set() -> TestResult {
     let cluster = cluster("stop", 1)?;
     cluster.wait_for_page(&page(VIP))?;
-    assert_eq!(on_lo(&cluster, "node-a")?.len(), 2);
+    assert_eq!(on_lo(&cluster, "node-a")?.len(), 4);
     cluster.process("node-a").terminate()?;
     assert_eq!(cluster.process("node-a").wait(LIMIT)?.code(), Some(0));
     assert!(on_lo(&cluster, "node-a")?.is_empty());
@@ -312,7 +328,8 @@ fn hostile_frames_are_counted() -> TestResult {
     scapy.args(["-c", FRAMES]);
     let scapy = cluster.net.client.spawn(scapy)?;
     assert!(scapy.wait(LIMIT)?.success(), "{}", scapy.output());
-    let reply = |frame: &Frame| frame.arp().is_some_and(|arp| arp.is_reply() && arp.spa == VIP);
+    let answer = |arp: Arp| arp.is_reply() && !arp.is_gratuitous() && arp.spa == VIP;
+    let reply = |frame: &Frame| frame.arp().is_some_and(answer);
     capture.wait_for("the answer to the good question", LIMIT, reply)?;
     cluster.process("node-a").terminate()?;
     cluster.process("node-a").wait(LIMIT)?;
@@ -340,6 +357,127 @@ fn a_sleeper_comes_back() -> TestResult {
         frame.arp().is_some_and(|arp| arp.is_gratuitous() && arp.spa == VIP)
     })?;
     cluster.wait_for_page(&page(VIP))?;
+    Ok(())
+}
+
+fn dual_stack() -> TestResult {
+    let cluster = cluster("dual stack", 3)?;
+    let (ipv4, ipv6) = DUAL;
+    let holder = cluster.wait_for_page(&page(ipv4))?;
+    assert_eq!(cluster.wait_for_page(&page(ipv6))?, holder, "one node holds both");
+    assert_eq!(cluster.seen_by_client(ipv6.into())?.name(), holder);
+    let outside = cluster.net.outside_client.fetch(&page(ipv6))?;
+    assert_eq!(outside.body.trim(), holder, "through the router too");
+
+    let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
+    let others: Vec<&String> = names.iter().filter(|name| **name != holder).collect();
+    let old = cluster.node(&holder)?.mac("eth0")?;
+    cluster.set_alive(&others)?;
+    for address in [IpAddr::from(ipv4), ipv6.into()] {
+        let moved = move |entry: Option<&vipcast_lab::Neighbour>| {
+            entry.is_some_and(|entry| entry.mac.is_some_and(|mac| mac != old))
+        };
+        cluster.net.client.wait_for_neighbour(address, LIMIT, moved)?;
+    }
+    let successor = cluster.wait_for_page(&page(ipv6))?;
+    assert_eq!(cluster.wait_for_page(&page(ipv4))?, successor);
+    assert_ne!(successor, holder);
+    Ok(())
+}
+
+fn ndisc6_gets_answers() -> TestResult {
+    let cluster = cluster("ndisc6", 3)?;
+    let (_, ipv6) = DUAL;
+    cluster.wait_for_page(&page(ipv6))?;
+    let owner = cluster.seen_by_client(ipv6.into())?.mac("eth0")?;
+    let capture = cluster.net.lab.capture(&cluster.net.lan)?;
+    let mut ndisc6 = Command::new("ndisc6");
+    ndisc6.args(["-1", "-q", &ipv6.to_string(), "eth0"]);
+    let ndisc6 = cluster.net.client.spawn(ndisc6)?;
+    let status = ndisc6.wait(LIMIT)?;
+    assert!(status.success(), "{}", ndisc6.output());
+    assert_eq!(ndisc6.output().trim().to_lowercase(), owner.to_string());
+    let caught = capture.stop()?;
+    let answers = caught.frames.iter().filter_map(Frame::ndp);
+    let answers: Vec<_> =
+        answers.filter(|nd| nd.advertisement.is_some() && nd.target == ipv6).collect();
+    let [answer] = answers[..] else { return Err(format!("{answers:?}").into()) };
+    assert_eq!((answer.src, answer.link_address), (ipv6, Some(owner)), "with the TLLAO");
+    let flags = answer.advertisement.ok_or("a solicitation")?;
+    assert_eq!((flags.router, flags.solicited, flags.overrides), (false, true, true));
+    Ok(())
+}
+
+/// Whether the switch keeps a question for a group that nobody joined away from a node.
+fn snoops(cluster: &Cluster, round: u16) -> Result<bool, Box<dyn std::error::Error>> {
+    // A new one each time: a kernel that waits for an answer does not ask again.
+    let unclaimed = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 0x77, round);
+    let asks = |frame: &Frame| frame.ndp().is_some_and(|nd| nd.target == unclaimed);
+    let sent = cluster.net.lab.capture(&cluster.net.client.port)?;
+    let arrived = cluster.net.lab.capture(&cluster.net.nodes[0].port)?;
+    let nobody = cluster.net.client.fetch_within(&page(unclaimed), Duration::from_millis(100));
+    assert!(nobody.is_err());
+    sent.wait_for("the question", LIMIT, asks)?;
+    Ok(!arrived.stop()?.frames.iter().any(asks))
+}
+
+fn a_snooping_switch() -> TestResult {
+    let options = BridgeOptions::default().multicast_snooping(true).multicast_querier(true);
+    let net = Topology::with_lan("snooping", 2, &options)?;
+    let cluster = Cluster::start(net, &vipcast()?, Path::new("../examples/quickstart"))?;
+    let start = std::time::Instant::now();
+    let mut round = 0;
+    while !snoops(&cluster, round)? {
+        assert!(start.elapsed() < LIMIT, "the switch does not begin to snoop");
+        round += 1;
+    }
+    let (_, ipv6) = DUAL;
+    cluster.net.client.flush_neighbours()?;
+    assert_eq!(cluster.net.client.fetch(&page(ipv6))?.status, 200);
+    Ok(())
+}
+
+fn advertisements_are_as_rfc_4861_says() -> TestResult {
+    let cluster = cluster("advertisements", 2)?;
+    let (_, ipv6) = DUAL;
+    let old = cluster.wait_for_page(&page(ipv6))?;
+    let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
+    let others: Vec<&String> = names.iter().filter(|name| **name != old).collect();
+    let capture = cluster.net.lab.capture(&cluster.net.lan)?;
+    cluster.set_alive(&others)?;
+    let ours = |frame: &Frame| {
+        let nd = frame.ndp().filter(|nd| nd.target == ipv6);
+        nd.filter(|nd| nd.advertisement.is_some_and(|flags| !flags.solicited))
+    };
+    let seen = std::sync::atomic::AtomicUsize::new(0);
+    capture.wait_for("the third advertisement", LIMIT, |frame| {
+        ours(frame).is_some() && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 2
+    })?;
+    cluster.process(others[0]).terminate()?;
+    cluster.process(others[0]).wait(LIMIT)?;
+    let caught = capture.stop()?;
+    let mac = cluster.node(others[0])?.mac("eth0")?;
+    let advertised: Vec<_> =
+        caught.frames.iter().filter_map(|frame| Some((frame.at, ours(frame)?))).collect();
+    assert_eq!(advertised.len(), 3, "MAX_NEIGHBOR_ADVERTISEMENT is 3: {advertised:?}");
+    for (_, nd) in &advertised {
+        assert_eq!((nd.eth_src, nd.link_address, nd.src), (mac, Some(mac), ipv6));
+        assert_eq!(nd.dst, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1), "to all nodes");
+        assert!(nd.advertisement.is_some_and(|flags| flags.overrides && !flags.router));
+    }
+    for pair in advertised.windows(2) {
+        let apart = pair[1].0.duration_since(pair[0].0);
+        assert!(apart >= Duration::from_millis(990), "RetransTimer is 1 s: {apart:?}");
+    }
+    let filter = format!("icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0");
+    let mut tshark = Command::new("tshark");
+    tshark.arg("-r").arg(&caught.path).args(["-Y", &filter, "-T", "fields"]);
+    for field in ["ipv6.hlim", "icmpv6.checksum.status", "_ws.expert.message"] {
+        tshark.args(["-e", field]);
+    }
+    let output = tshark.output()?;
+    let text = String::from_utf8(output.stdout)?;
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["255\t1\t"; 3], "good checksums, no remark");
     Ok(())
 }
 

@@ -3,61 +3,109 @@ use core::net::IpAddr;
 
 use vipcast_sans_io::Instant;
 
-use super::{Key, LinkId, Responder};
+use super::{
+    Key, Responder, Timer,
+    pace::{Class, Form, What},
+};
 use crate::{ArpPacket, NeighborAdvertisement};
 
 impl Responder {
-    /// Starts the announcements of an address from the first.
+    /// Tells the LAN of an address from the first: the gateways and those who asked for it are asked
+    /// from it, and it is announced.
     pub(super) fn announce(&mut self, key: Key) {
+        let config = &self.config;
         let Some(held) = self.claims.get_mut(&key) else {
             return;
         };
-        held.announcements_left = match key.1 {
-            IpAddr::V4(_) => self.config.announcements,
-            IpAddr::V6(_) => self.config.advertisements,
+        (held.plain_left, held.replies_left) = match key.1 {
+            IpAddr::V4(_) => (config.announcements, config.replies),
+            IpAddr::V6(_) => (config.advertisements, 0),
         };
-        self.timers.stop(&key);
-        self.queue_announcement(key);
-    }
-
-    pub(super) fn queue_announcement(&mut self, key: Key) {
-        let Some(held) = self.claims.get_mut(&key) else {
-            return;
-        };
-        if !core::mem::replace(&mut held.queued, true) {
-            self.due.push_back((key, held.epoch));
+        let (plain, replies) = (held.plain_left > 0, held.replies_left > 0);
+        self.stop_announcing(key);
+        // The gateway first: it stands for all who are not on the link.
+        self.ask_gateways(key);
+        if plain {
+            self.want(Class::First, key, What::Announce(Form::Plain));
         }
+        if replies {
+            self.want(Class::Later, key, What::Announce(Form::Reply));
+        }
+        self.ask_requesters(key);
     }
 
-    pub(super) fn next_announcement(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
-        while let Some((key, epoch)) = self.due.pop_front() {
-            let (link, address) = key;
-            let voice = self.voice(now, key);
-            let router = self.is_router(link);
-            let Some(held) = self.claims.get_mut(&key).filter(|held| held.epoch == epoch) else {
-                continue;
-            };
-            held.queued = false;
-            let Some(mac) = voice else {
-                continue;
-            };
-            let interval = match address {
-                IpAddr::V4(address) => {
-                    ArpPacket::announcement(address, mac).encode(buf);
-                    self.config.announce_interval
-                }
-                IpAddr::V6(address) => {
-                    NeighborAdvertisement::announcement(address, mac, router).encode(buf);
-                    self.config.advertise_interval
-                }
-            };
-            held.announcements_left = held.announcements_left.saturating_sub(1);
-            if held.announcements_left > 0 {
-                self.timers.set(key, now + interval);
+    pub(super) fn stop_announcing(&mut self, key: Key) {
+        for form in [Form::Plain, Form::Reply] {
+            self.timers.stop(&Timer::Announce(key, form));
+        }
+        self.stop_asking(key);
+        if let Some(link) = self.links.get_mut(&key.0) {
+            link.queue.forget(key);
+            if link.queue.is_empty() {
+                self.timers.stop(&Timer::Pace(key.0));
             }
-            self.counters.announcements_sent += 1;
-            return Some(link);
         }
-        None
+    }
+
+    pub(super) fn build_announcement(
+        &mut self,
+        now: Instant,
+        key: Key,
+        form: Form,
+        buf: &mut Vec<u8>,
+    ) -> Option<()> {
+        self.encode_announcement(now, key, form, buf)?;
+        let held = self.claims.get_mut(&key)?;
+        let (left, interval) = match (form, key.1) {
+            (Form::Plain, IpAddr::V4(_)) => (&mut held.plain_left, self.config.announce_interval),
+            (Form::Plain, IpAddr::V6(_)) => (&mut held.plain_left, self.config.advertise_interval),
+            (Form::Reply, _) => (&mut held.replies_left, self.config.reply_interval),
+        };
+        *left = left.saturating_sub(1);
+        let next = if *left > 0 {
+            Some(interval)
+        } else if form == Form::Plain {
+            self.config.refresh.map(|refresh| self.jitter.spread(refresh))
+        } else {
+            None
+        };
+        if let Some(next) = next {
+            self.timers.set(Timer::Announce(key, form), now + next);
+        }
+        self.counters.announcements_sent += 1;
+        Some(())
+    }
+
+    /// One more announcement, which changes nothing of the others.
+    pub(super) fn build_defence(
+        &mut self,
+        now: Instant,
+        key: Key,
+        buf: &mut Vec<u8>,
+    ) -> Option<()> {
+        self.encode_announcement(now, key, Form::Plain, buf)?;
+        self.counters.defences_sent += 1;
+        Some(())
+    }
+
+    fn encode_announcement(
+        &self,
+        now: Instant,
+        key: Key,
+        form: Form,
+        buf: &mut Vec<u8>,
+    ) -> Option<()> {
+        let mac = self.voice(now, key)?;
+        match (key.1, form) {
+            (IpAddr::V4(address), Form::Plain) => ArpPacket::announcement(address, mac).encode(buf),
+            (IpAddr::V4(address), Form::Reply) => {
+                ArpPacket::gratuitous_reply(address, mac).encode(buf);
+            }
+            (IpAddr::V6(address), _) => {
+                NeighborAdvertisement::announcement(address, mac, self.is_router(key.0))
+                    .encode(buf);
+            }
+        }
+        Some(())
     }
 }

@@ -1,7 +1,5 @@
 use core::net::IpAddr;
 
-use crate::MacAddr;
-
 /// Names a link: its interface index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub u32);
@@ -32,19 +30,4 @@ pub struct Frame<'a> {
     pub vlan: Option<u16>,
     /// The frame, from the destination address on.
     pub bytes: &'a [u8],
-}
-
-/// Something that the owner of the responder should know. Coalesced by address and link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// Another host uses an address of ours (RFC 5227 §2.4).
-    Conflict {
-        /// The address.
-        address: IpAddr,
-        /// Where it was seen.
-        link: LinkId,
-        /// The hardware address of the other host, the last one if there were several.
-        other: MacAddr,
-    },
 }

@@ -4,7 +4,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use smoltcp::wire::EthernetProtocol;
 use vipcast_sans_io::Instant;
 
-use super::{Frame, Key, LinkId, Responder};
+use super::{Frame, LinkId, Responder};
 use crate::{
     ArpOperation, ArpPacket, MacAddr, NdpMessage, NeighborAdvertisement, NeighborSolicitation,
     Refusal, Verdict, ethernet::Ethernet,
@@ -23,18 +23,26 @@ pub(super) struct Answer {
     pub(super) link: LinkId,
     /// The tenure in which the question came: an answer is not carried into another.
     epoch: u64,
+    asked: Instant,
     question: Question,
 }
 
 /// What a frame is about.
 enum Message {
     Question(Question),
-    /// Somebody says where an address is.
-    Statement {
-        source: MacAddr,
-        sender: IpAddr,
-        sender_mac: MacAddr,
-    },
+    Statement(Statement),
+}
+
+/// Somebody says where an address is.
+struct Statement {
+    destination: MacAddr,
+    source: MacAddr,
+    sender: IpAddr,
+    sender_mac: MacAddr,
+    /// Whom it tells.
+    to: IpAddr,
+    /// Whether it says that it answers a question.
+    solicited: bool,
 }
 
 impl Message {
@@ -45,20 +53,12 @@ impl Message {
                 let packet = ArpPacket::read(&frame)?;
                 match packet.operation {
                     ArpOperation::Request => Self::Question(Question::Arp(packet)),
-                    ArpOperation::Reply => Self::Statement {
-                        source: packet.source,
-                        sender: packet.sender.into(),
-                        sender_mac: packet.sender_mac,
-                    },
+                    ArpOperation::Reply => Self::Statement(packet.into()),
                 }
             }
             EthernetProtocol::Ipv6 => match NdpMessage::read(&frame)? {
                 NdpMessage::Solicitation(question) => Self::Question(Question::Ndp(question)),
-                NdpMessage::Advertisement(told) => Self::Statement {
-                    source: told.source,
-                    sender: told.target.into(),
-                    sender_mac: told.target_mac.unwrap_or(told.source),
-                },
+                NdpMessage::Advertisement(told) => Self::Statement(told.into()),
             },
             _ => return Err(Refusal::NotArpNorNdp),
         })
@@ -67,7 +67,7 @@ impl Message {
     fn source(&self) -> MacAddr {
         match self {
             Self::Question(question) => question.source(),
-            &Self::Statement { source, .. } => source,
+            Self::Statement(statement) => statement.source,
         }
     }
 
@@ -75,7 +75,43 @@ impl Message {
     fn sender(&self) -> (IpAddr, MacAddr) {
         match self {
             Self::Question(question) => (question.sender(), question.sender_mac()),
-            &Self::Statement { sender, sender_mac, .. } => (sender, sender_mac),
+            Self::Statement(statement) => (statement.sender, statement.sender_mac),
+        }
+    }
+
+    /// The address that is probed: asked for by nobody.
+    fn probed(&self) -> Option<IpAddr> {
+        match self {
+            Self::Question(question) if question.sender().is_unspecified() => {
+                Some(question.target())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<ArpPacket> for Statement {
+    fn from(packet: ArpPacket) -> Self {
+        Self {
+            destination: packet.destination,
+            source: packet.source,
+            sender: packet.sender.into(),
+            sender_mac: packet.sender_mac,
+            to: packet.target.into(),
+            solicited: packet.target_mac == packet.destination,
+        }
+    }
+}
+
+impl From<NeighborAdvertisement> for Statement {
+    fn from(told: NeighborAdvertisement) -> Self {
+        Self {
+            destination: told.destination,
+            source: told.source,
+            sender: told.target.into(),
+            sender_mac: told.target_mac.unwrap_or(told.source),
+            to: told.to.into(),
+            solicited: told.solicited,
         }
     }
 }
@@ -142,7 +178,8 @@ impl Responder {
     /// The checks are ordered so that junk costs little, and that what we do not hold is not judged
     /// any further.
     pub(super) fn judge(&mut self, now: Instant, frame: Frame<'_>) -> Result<Verdict, Refusal> {
-        let mac = *self.links.get(&frame.link).ok_or(Refusal::UnknownLink)?;
+        let link = frame.link;
+        let mac = self.links.get(&link).ok_or(Refusal::UnknownLink)?.mac;
         if frame.vlan.is_some_and(|vlan| vlan != 0) {
             return Err(Refusal::VlanTagged);
         }
@@ -151,19 +188,41 @@ impl Responder {
         if self.is_ours(message.source()) || self.is_ours(sender_mac) {
             return Err(Refusal::FromUs);
         }
-        if self.conflict(now, (frame.link, sender), sender_mac) {
+        if !self.checks.is_empty() {
+            let named = message.probed().unwrap_or(sender);
+            if self.found_in_use((link, named), sender_mac) {
+                return Ok(Verdict::InUse);
+            }
+        }
+        if self.conflict(now, (link, sender), sender_mac) {
             return Ok(Verdict::Conflict);
         }
-        let Message::Question(question) = message else {
-            return Ok(Verdict::NotForUs);
-        };
-        let Some(held) = self.claims.get(&(frame.link, question.target())) else {
+        match message {
+            Message::Question(question) => self.judge_question(now, link, mac, question),
+            Message::Statement(statement) => Ok(self.judge_statement(now, link, mac, &statement)),
+        }
+    }
+
+    fn judge_question(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        mac: MacAddr,
+        question: Question,
+    ) -> Result<Verdict, Refusal> {
+        let (target, source) = (question.target(), question.source());
+        let (sender, sender_mac) = (question.sender(), question.sender_mac());
+        let one_host = source.is_unicast() && sender_mac.is_unicast();
+        if one_host && question.may_be_answered() {
+            self.note_requester(link, target, sender, source);
+        }
+        let Some(held) = self.claims.get(&(link, target)) else {
             return Ok(Verdict::NotForUs);
         };
         if !question.is_addressed_to(mac) {
             return Err(Refusal::NotAddressedToUs);
         }
-        if !question.source().is_unicast() || !sender_mac.is_unicast() {
+        if !one_host {
             return Err(Refusal::SenderMac);
         }
         if !question.may_be_answered() {
@@ -172,41 +231,50 @@ impl Responder {
         if !self.lease_holds(now, held) {
             return Err(Refusal::LeaseExpired);
         }
+        let epoch = held.epoch;
         if self.answers.len() >= self.config.answer_queue {
             return Err(Refusal::QueueFull);
         }
-        self.counters.mismatched += u64::from(question.source() != sender_mac);
-        let answer = Answer { link: frame.link, epoch: held.epoch, question };
-        self.answers.push_back(answer);
+        self.limiter.admit(now, source, &self.config)?;
+        self.counters.mismatched += u64::from(source != sender_mac);
+        self.answers.push_back(Answer { link, epoch, asked: now, question });
         Ok(Verdict::Answered)
     }
 
-    /// Whether another host names an address of ours as its own (RFC 5227 §2.4, RFC 4862 §5.4.4).
-    /// Who probes names none: that is a question, and the answer settles it.
-    fn conflict(&mut self, now: Instant, key: Key, other: MacAddr) -> bool {
-        let Some(held) = self.claims.get(&key) else {
-            return false;
-        };
-        if self.lease_holds(now, held) {
-            self.conflicts.insert(key, other);
+    /// Only what was sent to us alone, as an answer, may be one.
+    fn judge_statement(
+        &mut self,
+        now: Instant,
+        link: LinkId,
+        mac: MacAddr,
+        statement: &Statement,
+    ) -> Verdict {
+        let &Statement { sender, sender_mac, to, .. } = statement;
+        let to_us = statement.solicited && statement.destination == mac;
+        let one_host = statement.source.is_unicast() && sender_mac.is_unicast();
+        if to_us && one_host && self.acknowledge(now, (link, to), sender, sender_mac) {
+            Verdict::Acknowledged
+        } else {
+            Verdict::NotForUs
         }
-        true
     }
 
     /// A frame from any link of ours: two of them may be on one LAN.
     fn is_ours(&self, mac: MacAddr) -> bool {
-        self.links.values().any(|&ours| ours == mac)
+        self.links.values().any(|link| link.mac == mac)
     }
 
     pub(super) fn next_answer(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
-        while let Some(Answer { link, epoch, question }) = self.answers.pop_front() {
+        while let Some(Answer { link, epoch, asked, question }) = self.answers.pop_front() {
             let key = (link, question.target());
             let current = self.claims.get(&key).is_some_and(|held| held.epoch == epoch);
-            let Some(mac) = self.voice(now, key).filter(|_| current) else {
+            let fresh = now <= asked + self.config.gap;
+            let Some(mac) = self.voice(now, key).filter(|_| current && fresh) else {
                 self.counters.stale_answers += 1;
                 continue;
             };
             question.encode_reply(mac, self.is_router(link), buf);
+            self.note_answer(now, key, question.sender());
             self.counters.replies_sent += 1;
             return Some(link);
         }

@@ -2,8 +2,12 @@ use alloc::{vec, vec::Vec};
 use core::{net::Ipv4Addr, time::Duration};
 
 use super::*;
-use crate::{ArpOperation, ArpPacket, Refusal};
+use crate::{ArpOperation, ArpPacket, Rate, Refusal};
 
+mod acknowledge;
+mod announce;
+mod conflict;
+mod limit;
 mod ndp;
 
 const LINK: LinkId = LinkId(2);
@@ -35,8 +39,23 @@ fn holder() -> Responder {
     responder
 }
 
+/// What RFC 5227 asks for and no more, as fast as it can.
+fn plain() -> ResponderConfig {
+    ResponderConfig {
+        pace: Rate::UNLIMITED,
+        replies: 0,
+        refresh: None,
+        ask_requesters: 0,
+        ..ResponderConfig::default()
+    }
+}
+
 fn silent() -> Responder {
-    let mut responder = Responder::new(ResponderConfig::default());
+    with(plain())
+}
+
+fn with(config: ResponderConfig) -> Responder {
+    let mut responder = Responder::new(config);
     responder.set_link(START, LINK, OURS);
     responder.renew(LEASE, NOT_AFTER);
     responder
@@ -151,7 +170,7 @@ fn another_hosts_claim_to_our_address_is_a_conflict_and_is_told_once() {
         let mut responder = holder();
         assert_eq!(ask(&mut responder, START, theirs), Verdict::Conflict);
         assert_eq!(ask(&mut responder, START, theirs), Verdict::Conflict);
-        assert!(sent(&mut responder, START).is_empty());
+        assert_eq!(sent(&mut responder, START), [ArpPacket::announcement(VIP, OURS)], "defended");
         let address = IpAddr::V4(VIP);
         assert_eq!(
             responder.poll_event(),
@@ -208,7 +227,7 @@ fn a_revoked_address_is_silent_at_once() {
     assert!(responder.revoke(LINK, IpAddr::V4(VIP)));
     assert!(sent(&mut responder, START).is_empty());
     assert_eq!(ask(&mut responder, START, REQUEST), Verdict::NotForUs);
-    assert_eq!(responder.poll_timeout(), None);
+    assert_eq!(responder.poll_timeout(), Some(NOT_AFTER), "only the lease runs on");
     assert!(!responder.revoke(LINK, IpAddr::V4(VIP)));
 }
 
