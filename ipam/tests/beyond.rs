@@ -233,7 +233,7 @@ fn capacity_is_exact_even_for_all_of_ipv6() {
     assert_eq!(get(&mut all, &six), "::");
     assert_eq!(get(&mut all, &exactly("a/2", &["::ffff:10.0.0.1"])), "10.0.0.1");
     let last = with(exactly("a/3", &["ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]), |request| {
-        request.families = V6
+        request.families = V6;
     });
     assert!(all.allocate(&last).is_ok());
     assert_eq!(all.usage()[0].v6.available, u128::MAX - u128::from(u32::MAX) - 2);

@@ -45,7 +45,7 @@ impl Bench {
 
     fn allocate(&mut self, request: &Request) {
         let before = self.model.held.get(&request.owner).cloned();
-        let (_, held) = before.clone().unwrap_or((request.clone(), Vec::new()));
+        let (_, held) = before.clone().unwrap_or_else(|| (request.clone(), Vec::new()));
         let satisfied = before.is_some() && self.model.satisfied(request, &held);
         self.model.held.remove(&request.owner);
         let fresh = self.model.fresh(request);
