@@ -204,6 +204,7 @@ impl Runner {
         self.report.delivery = observed.delivery;
         self.report.links.clone_from(&layer2.links);
         self.report.broken_links.clone_from(&layer2.broken_links);
+        self.report.missing_groups.clone_from(&layer2.missing_groups);
         self.report.conflicts.clone_from(&layer2.conflicts);
         self.report.gaps = layer2.gaps;
         self.reports.send_if_modified(|told| {

@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 use vipcast_arp_ndp::MacAddr;
@@ -26,6 +26,8 @@ pub struct Report {
     pub links: BTreeMap<LinkName, LinkState>,
     /// Links that cannot be used although they should, and why.
     pub broken_links: BTreeMap<LinkName, String>,
+    /// Multicast groups that could not be joined, and why.
+    pub missing_groups: BTreeMap<(LinkName, Ipv6Addr), String>,
     /// Other hosts that were seen with an address of ours.
     pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
     /// How often the node noticed a gap in its own clock, and held nothing for a while.
@@ -95,6 +97,15 @@ pub enum Event {
         /// What is wrong.
         why: String,
     },
+    /// A multicast group cannot be joined: questions for the IPv6 addresses in it may not come in.
+    GroupMissing {
+        /// The link.
+        link: LinkName,
+        /// The group.
+        group: Ipv6Addr,
+        /// What is wrong.
+        why: String,
+    },
     /// The node slept longer than its tokens live. It held nothing, and claims anew.
     Gap,
 }
@@ -146,6 +157,12 @@ impl Report {
                 events.push(Event::LinkBroken { link: link.clone(), why: why.clone() });
             }
         }
+        for (key, why) in &self.missing_groups {
+            if before.missing_groups.get(key) != Some(why) {
+                let ((link, group), why) = (key.clone(), why.clone());
+                events.push(Event::GroupMissing { link, group, why });
+            }
+        }
     }
 
     fn delivery_events(&self, before: &Self, events: &mut Vec<Event>) {
@@ -190,6 +207,7 @@ impl Event {
             Self::LinkUp { .. } => "linkUp",
             Self::LinkDown { .. } => "linkDown",
             Self::LinkBroken { .. } => "linkBroken",
+            Self::GroupMissing { .. } => "groupMissing",
             Self::Gap => "gap",
         }
     }
@@ -228,6 +246,9 @@ impl fmt::Display for Event {
             Self::LinkUp { link, segment } => write!(f, "link {link} is up, on segment {segment}"),
             Self::LinkDown { link } => write!(f, "link {link} is down or gone"),
             Self::LinkBroken { link, why } => write!(f, "link {link} cannot be used: {why}"),
+            Self::GroupMissing { link, group, why } => {
+                write!(f, "group {group} cannot be joined on {link}: {why}")
+            }
             Self::Gap => f.write_str(
                 "this node was paused for longer than its tokens live: it let go of everything, \
                  and claims anew",

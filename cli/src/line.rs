@@ -130,6 +130,9 @@ impl From<&Event> for Line {
                 line.with("link", link.as_str()).with("segment", segment.as_str())
             }
             Event::LinkDown { link } => line.with("link", link.as_str()),
+            Event::GroupMissing { link, group, why } => {
+                line.with("link", link.as_str()).with_all(json!({ "group": group, "why": why }))
+            }
             Event::LinkBroken { link, why } => {
                 line.with("link", link.as_str()).with("why", why.as_str())
             }

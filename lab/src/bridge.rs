@@ -26,7 +26,8 @@ pub struct BridgeOptions {
     /// Whether it sends multicast only to ports that asked for it. On, as in the kernel; without a
     /// querier on the network groups are then flooded all the same.
     pub multicast_snooping: bool,
-    /// Whether it asks for group members itself, as a router does. Off.
+    /// Whether it asks for group members itself, as a router does, and so snooping takes effect: one
+    /// second after its first question, which is the least that the kernel waits. Off.
     pub multicast_querier: bool,
 }
 
@@ -60,6 +61,9 @@ impl BridgeOptions {
     }
 }
 
+/// How long members may take to answer, and how long a new querier floods: 1 s, in hundredths.
+const QUERY_RESPONSE: u64 = 100;
+
 /// A switch in a namespace of its own: nothing but its ports is there, so that a capture on it sees
 /// what its hosts send and nothing else. Clones are the same switch.
 #[derive(Debug, Clone)]
@@ -76,12 +80,15 @@ impl Bridge {
     pub(crate) fn new(name: &str, options: &BridgeOptions) -> Result<Self> {
         check_ifname(name)?;
         let namespace = Namespace::new(name)?;
-        // A switch has nothing to say: no router solicitation, no multicast report.
-        namespace.ask(|_| sysctl::write_all(sysctl::NO_IPV6))??;
+        // A switch has nothing to say: no router solicitation, no multicast report. A querier needs
+        // an address to ask from.
+        let settings = if options.multicast_querier { sysctl::QUERIER } else { sysctl::NO_IPV6 };
+        namespace.ask(|_| sysctl::write_all(settings))??;
         let link = LinkBridge::new(name)
             .ageing_time(u32::try_from(options.ageing.as_millis() / 10).unwrap_or(u32::MAX))
             .mcast_snooping(options.multicast_snooping)
             .mcast_querier(options.multicast_querier)
+            .mcast_query_response_interval(QUERY_RESPONSE)
             .build();
         let ifname = name.to_owned();
         let index = namespace.netlink(async move |netlink| {

@@ -2,7 +2,7 @@
 
 use std::{
     error, fs,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::{Command, ExitCode},
     time::{Duration, Instant},
@@ -16,8 +16,11 @@ use vipcast_lab::{Cluster, Probe, Topology, enter};
 
 type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 
-/// The first address of the pool, and the one that a service asks for.
-const PAGES: [&str; 2] = ["172.18.0.10", "172.18.0.20"];
+/// The first address of the pool, the one that a service asks for, and a pair of both families.
+const PAGES: [&str; 4] = ["172.18.0.10", "172.18.0.20", "172.18.0.40", "fd18::1:1"];
+
+/// How many probes the cut must cost before the lab gives the detection.
+const LOSSES: usize = 20;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -95,7 +98,7 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
         let node = cluster.seen_by_client(address.parse()?)?;
         tell.fact(&format!("{address}  {}", node.name()));
     }
-    take_over(&tell, &cluster, PAGES[0])?;
+    take_over(&tell, &cluster, "172.18.0.10")?;
     for address in PAGES {
         fetch(&tell, &cluster, address)?;
     }
@@ -111,11 +114,13 @@ fn take_over(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
     let ip: IpAddr = address.parse()?;
     let owner = cluster.seen_by_client(ip)?;
     let name = owner.name().to_owned();
-    let probing = Probe::udp(format!("{address}:80").parse()?).start(&cluster.net.client)?;
+    let probing = Probe::udp(SocketAddr::new(ip, 80)).start(&cluster.net.client)?;
     probing.wait_for_answer_by(&name, LIMIT)?;
 
     tell.step(&format!("{name} is cut off, silently: its carrier stays up"));
     owner.port.cut()?;
+    probing.wait_for_losses(LOSSES, LIMIT)?;
+    tell.fact(&format!("{LOSSES} probes in a row are lost; now the lab says that {name} is dead"));
     let living: Vec<&str> =
         cluster.net.nodes.iter().map(|node| node.name()).filter(|other| *other != name).collect();
     cluster.set_alive(&living)?;
@@ -125,7 +130,8 @@ fn take_over(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
     tell.step(&format!("{successor} has taken over {address}"));
     neighbour(tell, cluster, address)?;
     let outage = report.longest_outage().and_then(|outage| Some((outage, outage.duration()?)));
-    let (outage, time) = outage.ok_or("the cut was not felt: no probe was lost")?;
+    let (outage, time) =
+        outage.ok_or_else(|| format!("the cut was not felt, or did not end: {report}"))?;
     tell.good(&format!(
         "outage {:.1} ms, {} probes lost (one each ms; detection given by the lab)",
         time.as_secs_f64() * 1e3,
@@ -135,7 +141,10 @@ fn take_over(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
 }
 
 fn fetch(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
-    let url = format!("http://{address}/");
+    let url = match address.parse()? {
+        IpAddr::V4(ip) => format!("http://{ip}/"),
+        IpAddr::V6(ip) => format!("http://[{ip}]/"),
+    };
     let body = cluster.wait_for_page(&url)?;
     tell.good(&format!("{url}  served by {body}"));
     neighbour(tell, cluster, address)

@@ -36,6 +36,16 @@ pub(crate) const HOST: &[(&str, &str)] = &[
 pub(crate) const NO_IPV6: &[(&str, &str)] =
     &[("net.ipv6.conf.all.disable_ipv6", "1"), ("net.ipv6.conf.default.disable_ipv6", "1")];
 
+/// For a namespace that holds nothing but a switch which asks for group members: it has a link-local
+/// address at once, and solicits nobody.
+pub(crate) const QUERIER: &[(&str, &str)] = &[
+    ("net.ipv6.conf.default.disable_ipv6", "0"),
+    ("net.ipv6.conf.default.accept_ra", "0"),
+    ("net.ipv6.conf.default.accept_dad", "0"),
+    ("net.ipv6.conf.default.dad_transmits", "0"),
+    ("net.ipv6.conf.default.router_solicitations", "0"),
+];
+
 /// For a host that passes packets on.
 pub(crate) const ROUTER: &[(&str, &str)] =
     &[("net.ipv4.ip_forward", "1"), ("net.ipv6.conf.all.forwarding", "1")];

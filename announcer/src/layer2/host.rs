@@ -1,4 +1,10 @@
-use std::{collections::BTreeMap, convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
@@ -13,7 +19,10 @@ use super::{
 use crate::{
     clock::Clock,
     driver::{BATCH, Flow, Outlet, pump},
-    os::{AbortOnUnwind, FrameKind, PacketSocket, Poller, Sent, Timer, netlink::LinkWatch},
+    os::{
+        AbortOnUnwind, FrameKind, GroupMemberships, PacketSocket, Poller, Sent, Timer,
+        netlink::LinkWatch,
+    },
 };
 
 /// The thread: one loop around an elector, a responder and their sockets.
@@ -25,7 +34,8 @@ pub(super) struct Host {
     poller: Poller,
     timer: Timer,
     watch: LinkWatch,
-    sockets: BTreeMap<u32, PacketSocket>,
+    sockets: Sockets,
+    groups: GroupMemberships,
     frame: Vec<u8>,
     buf: Vec<u8>,
 
@@ -41,10 +51,26 @@ pub(super) struct Host {
     counters_told: Instant,
 }
 
-/// What a descriptor stands for; any other number is the index of a link.
+/// The packet sockets, by the number that the poller knows them by: the index of the link, and
+/// [`ND`] set for the second protocol.
+type Sockets = BTreeMap<u64, PacketSocket>;
+
+const ND: u64 = 1 << 32;
+
+const fn socket_number(link: u32, kind: FrameKind) -> u64 {
+    match kind {
+        FrameKind::Arp => link as u64,
+        FrameKind::Nd => link as u64 | ND,
+    }
+}
+
+/// What a descriptor stands for; any other number is a socket's.
 const TIMER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
 const LINKS: u64 = u64::MAX - 2;
+
+/// What is answered on each link.
+const KINDS: [FrameKind; 2] = [FrameKind::Arp, FrameKind::Nd];
 
 /// When to try again after a transport was full; a packet socket does not say when it has room.
 const RETRY_FULL: Duration = Duration::from_millis(1);
@@ -69,7 +95,8 @@ impl Host {
             poller,
             timer,
             watch,
-            sockets: BTreeMap::new(),
+            sockets: Sockets::new(),
+            groups: GroupMemberships::default(),
             frame: vec![0; 2048],
             buf: Vec::new(),
             election: StaticElection::new(config.election),
@@ -116,7 +143,7 @@ impl Host {
                             self.look_at_links()?;
                         }
                     }
-                    index => self.receive(u32::try_from(index).unwrap_or(0))?,
+                    number => self.receive(number)?,
                 }
             }
             self.turn()?;
@@ -160,15 +187,16 @@ impl Host {
     }
 
     /// Reads at most one batch, so that no link starves another and the clock is looked at often.
-    fn receive(&mut self, index: u32) -> io::Result<()> {
-        let Some(socket) = self.sockets.get(&index) else { return Ok(()) };
+    fn receive(&mut self, number: u64) -> io::Result<()> {
+        let Some(socket) = self.sockets.get(&number) else { return Ok(()) };
+        let link = LinkId(u32::try_from(number & !ND).unwrap_or(0));
         let now = Clock::now();
         for _ in 0..BATCH {
             let Some(meta) = received(socket.recv(&mut self.frame))? else { break };
             let bytes = self.frame.get(..meta.len).unwrap_or(&self.frame);
             // The tag holds the priority too.
             let vlan = meta.vlan.map(|tag| tag & 0xfff);
-            self.responder.handle_input(now, Frame { link: LinkId(index), vlan, bytes });
+            self.responder.handle_input(now, Frame { link, vlan, bytes });
         }
         Ok(())
     }
@@ -222,6 +250,7 @@ impl Host {
             self.responder.grant(now, *claim);
         }
         self.claimed = wanted;
+        self.join_groups();
         let answering = &self.report.answering;
         let claimed = |address| answering.keys().any(|unit| unit.address == address);
         self.report.conflicts.retain(|(address, _), _| claimed(*address));
@@ -235,7 +264,9 @@ impl Host {
         let (changed, gone) = links::changes(&self.report.links, &links);
         for index in gone {
             self.responder.remove_link(LinkId(index));
-            self.sockets.remove(&index);
+            for kind in KINDS {
+                self.sockets.remove(&socket_number(index, kind));
+            }
         }
         let old: BTreeMap<u32, &LinkState> =
             self.report.links.values().map(|link| (link.index, link)).collect();
@@ -251,6 +282,7 @@ impl Host {
                     self.responder.set_link(now, LinkId(link.index), link.mac);
                 }
             }
+            self.responder.set_forwarding(LinkId(link.index), link.forwarding);
         }
         self.report.links = links;
         self.open_sockets();
@@ -258,24 +290,41 @@ impl Host {
         Ok(())
     }
 
-    /// A socket for each link that is up. One that cannot be opened is told, and tried again when
+    /// Two sockets for each link that is up. One that cannot be opened is told, and tried again when
     /// links change.
     fn open_sockets(&mut self) {
         let mut broken: BTreeMap<LinkName, String> = BTreeMap::new();
         for (name, link) in self.report.links.iter().filter(|(_, link)| link.up) {
-            if self.sockets.contains_key(&link.index) {
-                continue;
-            }
-            let opened = PacketSocket::open(link.index, FrameKind::Arp).and_then(|socket| {
-                self.poller.add(&socket, u64::from(link.index))?;
-                Ok(socket)
-            });
-            match opened {
-                Ok(socket) => _ = self.sockets.insert(link.index, socket),
-                Err(error) => _ = broken.insert(name.clone(), explain(&error)),
+            for kind in KINDS {
+                let number = socket_number(link.index, kind);
+                if self.sockets.contains_key(&number) {
+                    continue;
+                }
+                let opened = PacketSocket::open(link.index, kind).and_then(|socket| {
+                    self.poller.add(&socket, number)?;
+                    Ok(socket)
+                });
+                match opened {
+                    Ok(socket) => _ = self.sockets.insert(number, socket),
+                    Err(error) => _ = broken.insert(name.clone(), explain(&error)),
+                }
             }
         }
         self.report.broken_links = broken;
+    }
+
+    /// Questions for an IPv6 address come to a group. What cannot be joined is told: switches that
+    /// snoop keep such questions away.
+    fn join_groups(&mut self) {
+        let wanted = self.responder.wanted_groups();
+        let wanted: BTreeSet<_> = wanted.into_iter().map(|(link, group)| (link.0, group)).collect();
+        let failed = self.groups.follow(&wanted);
+        let links = &self.report.links;
+        let named = failed.into_iter().filter_map(|((index, group), error)| {
+            let (name, _) = links.iter().find(|(_, link)| link.index == index)?;
+            Some(((name.clone(), group), error.to_string()))
+        });
+        self.report.missing_groups = named.collect();
     }
 
     /// Publishes what changed; returns when to publish the counters that are held back.
@@ -330,7 +379,7 @@ impl Outlet<StaticElection> for Tokens<'_> {
 
 /// Where the responder's frames go.
 struct Wire<'a> {
-    sockets: &'a BTreeMap<u32, PacketSocket>,
+    sockets: &'a Sockets,
     report: &'a mut Layer2Report,
     dirty: bool,
     full: bool,
@@ -339,7 +388,9 @@ struct Wire<'a> {
 impl Outlet<Responder> for Wire<'_> {
     /// A frame that the kernel refuses is lost, as any frame may be: the asker asks again.
     fn transmit(&mut self, link: LinkId, frame: &[u8]) -> Flow {
-        match self.sockets.get(&link.0).map(|socket| socket.send(frame)) {
+        // A packet socket sends whatever it is given: that of ARP carries both protocols.
+        let socket = self.sockets.get(&socket_number(link.0, FrameKind::Arp));
+        match socket.map(|socket| socket.send(frame)) {
             Some(Ok(Sent::Full)) => {
                 self.full = true;
                 Flow::Full

@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use ipnet::IpNet;
 use vipcast_arp_ndp::MacAddr;
@@ -19,6 +22,8 @@ pub struct LinkState {
     pub networks: Vec<IpNet>,
     /// Administratively up, and with carrier.
     pub up: bool,
+    /// The kernel forwards IPv6 packets that come in by it.
+    pub forwarding: bool,
     /// How often its carrier came or went: a link that was away is announced on again.
     pub carrier_changes: u32,
 }
@@ -43,8 +48,15 @@ fn state(link: &Link) -> Option<LinkState> {
         segment: segment_of(&link.name, &networks),
         networks,
         up: link.up,
+        forwarding: forwards_ipv6(&link.name),
         carrier_changes: link.carrier_changes,
     })
+}
+
+/// Where it cannot be read, as without IPv6, nothing is forwarded.
+fn forwards_ipv6(name: &str) -> bool {
+    let file = format!("/proc/sys/net/ipv6/conf/{name}/forwarding");
+    fs::read_to_string(file).is_ok_and(|text| text.trim() != "0")
 }
 
 /// The segment of a link: named by its network, or by the link itself where it has none.

@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 use vipcast_arp_ndp::MacAddr;
@@ -16,6 +16,9 @@ pub struct Layer2Report {
     pub links: BTreeMap<LinkName, LinkState>,
     /// Links that cannot be used although they should, and why.
     pub broken_links: BTreeMap<LinkName, String>,
+    /// Multicast groups that could not be joined, and why: questions for IPv6 addresses in them may
+    /// not come in.
+    pub missing_groups: BTreeMap<(LinkName, Ipv6Addr), String>,
     /// Who holds what.
     pub claims: Claims,
     /// What this node answers for, and on which links.

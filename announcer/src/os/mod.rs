@@ -5,6 +5,7 @@
 //! - [`PacketSocket`]: ARP or ND frames of one link, filtered in the kernel;
 //! - [`Poller`], [`Timer`], [`Waker`]: epoll, a timer that counts suspend, a wake-up from other
 //!   threads;
+//! - [`GroupMemberships`]: IPv6 multicast groups, joined by MLD;
 //! - [`netlink`]: links and their addresses, read and watched;
 //! - [`LocalDelivery`]: service addresses on `lo`, tagged as ours;
 //! - [`Guard`]: keeps the kernel from answering ARP for them;
@@ -17,6 +18,7 @@ mod abort;
 mod delivery;
 mod event;
 mod filter;
+mod groups;
 mod guard;
 mod lock;
 pub mod netlink;
@@ -28,6 +30,7 @@ pub use abort::AbortOnUnwind;
 pub use delivery::{ADDRESS_LABEL, ADDRESS_PROTOCOL, Added, DeliveryError, LocalDelivery};
 pub use event::{Poller, Timer, Waker};
 pub use filter::FrameKind;
+pub use groups::{GroupMemberships, Membership};
 pub use guard::{Guard, GuardError};
 pub use lock::{InstanceLock, LockError};
 pub use packet::{PacketSocket, PacketType, Received, Sent, Statistics};

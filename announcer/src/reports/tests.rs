@@ -25,6 +25,7 @@ fn link(segment: &str, up: bool) -> LinkState {
         segment: Segment::new(segment),
         networks: vec![],
         up,
+        forwarding: false,
         carrier_changes: 0,
     }
 }
