@@ -18,6 +18,13 @@ pub(crate) struct Admitted {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
+/// What was read of a file, and the bytes that it was read from.
+#[derive(Clone, Debug)]
+pub(crate) struct ReadFile {
+    pub(crate) bytes: Option<Vec<u8>>,
+    pub(crate) content: FileContent,
+}
+
 /// What stands in the folder and cannot be taken as it is.
 struct Broken<'a> {
     file: &'a str,
@@ -33,13 +40,13 @@ struct Broken<'a> {
 /// files alone, and admitting the same files once more changes nothing.
 pub(crate) fn admit(
     before: &Admitted,
-    files: &BTreeMap<String, FileContent>,
+    files: &BTreeMap<String, ReadFile>,
     options: &Options,
 ) -> Admitted {
     let mut diagnostics = Vec::new();
     let mut broken = Vec::new();
     let mut valid = Vec::new();
-    for (file, content) in files {
+    for (file, ReadFile { content, .. }) in files {
         diagnostics.extend(content.diagnostics.iter().cloned());
         let unreadable = content
             .diagnostics

@@ -60,7 +60,7 @@ pub fn check(dir: &Path, options: &Options) -> Vec<Diagnostic> {
 /// Names of pools that there are not, in advertisements. The pool may come later.
 fn advertised_pools(manifests: &[Manifest], pools: &[&str], findings: &mut Vec<Diagnostic>) {
     for manifest in manifests {
-        let Resource::L2Advertisement(advertisement) = &manifest.resource else { continue };
+        let Resource::L2Advertisement(advertisement) = &*manifest.resource else { continue };
         for (at, name) in advertisement.spec.ip_address_pools.iter().enumerate() {
             if !pools.contains(&name.as_str()) {
                 let field = positions::index("spec.ipAddressPools", at);
@@ -74,7 +74,7 @@ fn advertised_pools(manifests: &[Manifest], pools: &[&str], findings: &mut Vec<D
 
 /// A service that the pools would give nothing, at the field that is to blame.
 fn refusal(manifest: &Manifest, why: AllocateError, pools: &[String]) -> Diagnostic {
-    let Resource::Service(service) = &manifest.resource else {
+    let Resource::Service(service) = &*manifest.resource else {
         return manifest.error("", Problem::NotServed(why));
     };
     let annotation = |name: &str| {

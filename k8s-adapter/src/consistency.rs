@@ -111,7 +111,7 @@ fn refuse_overlaps(
 ) -> Vec<Manifest> {
     let (mut pools, mut remaining): (Vec<_>, Vec<_>) = manifests
         .into_iter()
-        .partition(|manifest| matches!(manifest.resource, Resource::IpAddressPool(_)));
+        .partition(|manifest| matches!(*manifest.resource, Resource::IpAddressPool(_)));
     pools.sort_by_key(|pool| (!incumbents.holds(pool), pool.key.name.clone(), pool.key.clone()));
     let mut taken: Vec<(AddressRange, Manifest)> = Vec::new();
     for pool in pools {
@@ -145,7 +145,7 @@ fn refuse_overlaps(
 
 /// The ranges of a pool with their positions in its list; those that are none are left out.
 fn ranges(manifest: &Manifest) -> Vec<(usize, AddressRange)> {
-    let Resource::IpAddressPool(pool) = &manifest.resource else { return Vec::new() };
+    let Resource::IpAddressPool(pool) = &*manifest.resource else { return Vec::new() };
     let addresses = pool.spec.addresses.iter().enumerate();
     addresses.filter_map(|(at, text)| Some((at, pool_range(text).ok()?))).collect()
 }

@@ -12,7 +12,7 @@ pub struct Manifest {
     /// What tells it from all others.
     pub key: Key,
     /// The object.
-    pub resource: Resource,
+    pub resource: Arc<Resource>,
     /// Where it begins.
     pub place: Place,
     /// Its own text, with columns as in its file.

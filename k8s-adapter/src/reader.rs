@@ -128,7 +128,7 @@ impl FileContent {
                 }
                 self.manifests.push(Manifest {
                     key,
-                    resource,
+                    resource: Arc::new(resource),
                     place,
                     text: document.text.as_str().into(),
                     first_line: document.first_line,

@@ -43,6 +43,7 @@ const TIMING: Timing = Timing {
     settle: Duration::from_millis(20),
     patience: Duration::from_millis(200),
     retry: Duration::from_millis(50),
+    look_every: Duration::from_secs(60),
 };
 
 impl Followed {

@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -18,8 +19,20 @@ pub struct FolderIdentity {
 pub struct Listing {
     /// Which folder it is.
     pub identity: FolderIdentity,
-    /// The names of the manifests in it, in any order.
-    pub names: Vec<String>,
+    /// The manifests in it, by name.
+    pub files: BTreeMap<String, FileStamp>,
+}
+
+/// What tells one state of a file from another without reading it. All zero where even that much
+/// cannot be told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileStamp {
+    /// The inode.
+    pub inode: u64,
+    /// The length in bytes.
+    pub length: u64,
+    /// When it was last written to: seconds and nanoseconds since 1970.
+    pub modified: (i64, i64),
 }
 
 /// How a [`Follower`](crate::folder::Follower) reads a folder.
@@ -69,16 +82,21 @@ impl Files for DirFiles {
     fn list(&self) -> io::Result<Listing> {
         let metadata = fs::metadata(&self.dir)?;
         let identity = FolderIdentity { device: metadata.dev(), inode: metadata.ino() };
-        let mut names = Vec::new();
+        let mut files = BTreeMap::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             // A link may lead anywhere; only what is surely a folder is left out here.
             if is_manifest_name(&name) && !entry.file_type()?.is_dir() {
-                names.push(name);
+                let stamp = fs::metadata(entry.path()).map(|metadata| FileStamp {
+                    inode: metadata.ino(),
+                    length: metadata.len(),
+                    modified: (metadata.mtime(), metadata.mtime_nsec()),
+                });
+                files.insert(name, stamp.unwrap_or_default());
             }
         }
-        Ok(Listing { identity, names })
+        Ok(Listing { identity, files })
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {

@@ -7,7 +7,10 @@ use std::{
 
 use vipcast_sans_io::Instant;
 
-use super::{DirFiles, FileEvent, Follower, Snapshot, Timing, Watch, WatchEvent, watch::Stop};
+use super::{
+    DirFiles, FileEvent, Follower, Snapshot, Timing, Watch, WatchEvent,
+    watch::{Heard, Stop},
+};
 use crate::Options;
 
 /// Why a folder or a file cannot be followed.
@@ -84,16 +87,17 @@ impl Follow {
                 if let Some(snapshot) = follower.handle_timeout(clock()) {
                     deliver(snapshot);
                 }
-                let due = follower.poll_timeout().map(|at| at - clock());
-                let longest = (!watch.is_watching()).then_some(timing.retry);
-                let timeout = match (due, longest) {
-                    (Some(due), Some(longest)) => Some(due.min(longest)),
-                    (due, longest) => due.or(longest),
-                };
-                let Ok(Some(events)) = watch.wait(timeout) else { return };
-                let now = clock();
-                for event in events {
-                    follower.handle_event(now, event.into());
+                let longest = if watch.is_watching() { timing.look_every } else { timing.retry };
+                let due = follower.poll_timeout().map_or(longest, |at| at - clock());
+                match watch.wait(due.min(longest)) {
+                    Heard::Events(events) if events.is_empty() => follower.look(clock()),
+                    Heard::Events(events) => {
+                        let now = clock();
+                        for event in events {
+                            follower.handle_event(now, event.into());
+                        }
+                    }
+                    Heard::Stop => return,
                 }
             }
         })
@@ -114,8 +118,10 @@ impl Follow {
                     events.push(WatchEvent::Lost);
                 }
                 look(&events);
-                let Ok(Some(next)) = watch.wait(Some(at_least_every)) else { return };
-                events = next;
+                match watch.wait(at_least_every) {
+                    Heard::Events(next) => events = next,
+                    Heard::Stop => return,
+                }
             }
         })
     }

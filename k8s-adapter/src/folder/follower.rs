@@ -9,7 +9,7 @@ use vipcast_sans_io::Instant;
 use super::{Files, FolderIdentity, Listing, Snapshot, files::is_manifest_name};
 use crate::{
     Diagnostic, FileContent, Options, Place, Problem, Severity, StaleReason,
-    admission::{Admitted, admit},
+    admission::{Admitted, ReadFile, admit},
 };
 
 /// What happened in a folder.
@@ -37,6 +37,8 @@ pub struct Timing {
     pub patience: Duration,
     /// How soon a folder that cannot be read is tried again.
     pub retry: Duration,
+    /// How often the folder is looked at although nothing was heard of it.
+    pub look_every: Duration,
 }
 
 impl Default for Timing {
@@ -45,6 +47,7 @@ impl Default for Timing {
             settle: Duration::from_millis(50),
             patience: Duration::from_millis(500),
             retry: Duration::from_secs(1),
+            look_every: Duration::from_secs(5),
         }
     }
 }
@@ -73,8 +76,10 @@ pub struct Follower<F> {
     /// What was served last, also across restarts.
     current: Snapshot,
     announced: bool,
-    /// What was read last of each file, with the bytes that it was read from.
-    read: BTreeMap<String, (Option<Vec<u8>>, FileContent)>,
+    /// What was read last of each file.
+    read: BTreeMap<String, ReadFile>,
+    /// What the folder looked like when it was read last.
+    listing: Option<Listing>,
     /// The files that somebody is writing to.
     open: BTreeSet<String>,
     settled_at: Option<Instant>,
@@ -91,6 +96,7 @@ impl<F: Files> Follower<F> {
             current: before,
             announced: false,
             read: BTreeMap::new(),
+            listing: None,
             open: BTreeSet::new(),
             settled_at: Some(Instant::ZERO),
             scan_by: Some(Instant::ZERO),
@@ -121,6 +127,20 @@ impl<F: Files> Follower<F> {
         self.scan_by = Some(self.scan_by.map_or(latest, |by| by.min(latest)));
     }
 
+    /// Looks whether the folder is as it was when it was read. For changes that give no events, as
+    /// those that another machine makes on a network file system.
+    pub fn look(&mut self, now: Instant) {
+        let same = match (self.files.list(), &self.listing) {
+            (Ok(now), Some(before)) => now == *before,
+            // What cannot be read is tried again anyway.
+            (Err(_), None) => true,
+            _ => false,
+        };
+        if !same && self.settled_at.is_none() {
+            self.handle_event(now, FileEvent::Anything);
+        }
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         Some(self.settled_at?.min(self.scan_by?))
@@ -139,10 +159,11 @@ impl<F: Files> Follower<F> {
         (self.settled_at, self.scan_by) = (None, None);
         let next = match self.read_folder() {
             Ok(folder) => {
-                let files = self.read.iter().map(|(n, (_, c))| (n.clone(), c.clone())).collect();
-                Snapshot::new(admit(&self.current.admitted(), &files, &self.options), Some(folder))
+                let admitted = admit(&self.current.admitted(), &self.read, &self.options);
+                Snapshot::new(admitted, Some(folder))
             }
             Err(error) => {
+                self.listing = None;
                 let retry = now + self.timing.retry;
                 (self.settled_at, self.scan_by) = (Some(retry), Some(retry));
                 self.all_stale(&error)
@@ -161,26 +182,24 @@ impl<F: Files> Follower<F> {
         let listing = self.files.list()?;
         self.believe(&listing)?;
         let mut read = BTreeMap::new();
-        for name in &listing.names {
+        for name in listing.files.keys() {
             let before = self.read.get(name);
             if self.open.contains(name) {
                 read.extend(before.map(|before| (name.clone(), before.clone())));
                 continue;
             }
-            let content = match self.files.read(name) {
-                Ok(bytes) => match before {
-                    Some((Some(same), content)) if *same == bytes => (Some(bytes), content.clone()),
-                    _ => {
-                        let content = parse(name, &bytes);
-                        (Some(bytes), content)
-                    }
-                },
-                Err(error) => {
+            let now = match (self.files.read(name), before) {
+                (Ok(bytes), Some(before)) if before.bytes.as_ref() == Some(&bytes) => {
+                    before.clone()
+                }
+                (Ok(bytes), _) => ReadFile { content: parse(name, &bytes), bytes: Some(bytes) },
+                (Err(error), _) => {
                     let why = error.to_string();
-                    (None, FileContent::unreadable(name, Problem::Unreadable { why }))
+                    let content = FileContent::unreadable(name, Problem::Unreadable { why });
+                    ReadFile { bytes: None, content }
                 }
             };
-            read.insert(name.clone(), content);
+            read.insert(name.clone(), now);
         }
         // Files that vanish together with their folder were not deleted.
         let after = self.files.list()?;
@@ -189,14 +208,16 @@ impl<F: Files> Follower<F> {
         }
         self.believe(&after)?;
         self.read = read;
-        Ok(listing.identity)
+        let identity = listing.identity;
+        self.listing = Some(listing);
+        Ok(identity)
     }
 
     /// Another folder in the place of the one that was read, and not one manifest in it: the volume
     /// is not mounted, or somebody is about to fill it.
     fn believe(&self, listing: &Listing) -> io::Result<()> {
         let known = self.current.folder.is_some_and(|known| known == listing.identity);
-        if !known && listing.names.is_empty() && !self.current.manifests.is_empty() {
+        if !known && listing.files.is_empty() && !self.current.manifests.is_empty() {
             return Err(io::Error::other("it is another folder than before, without any manifest"));
         }
         Ok(())

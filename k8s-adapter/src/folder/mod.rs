@@ -6,7 +6,7 @@ mod follower;
 mod snapshot;
 mod watch;
 
-pub use files::{DirFiles, Files, FolderIdentity, Listing};
+pub use files::{DirFiles, FileStamp, Files, FolderIdentity, Listing};
 pub use follow::{Follow, FollowError};
 pub use follower::{FileEvent, Follower, Timing};
 pub use snapshot::Snapshot;

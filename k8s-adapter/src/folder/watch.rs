@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -25,6 +25,15 @@ pub(crate) enum WatchEvent {
     Anything,
     /// Events were lost, or the folder itself was moved or deleted.
     Lost,
+}
+
+/// What a wait ended with.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    /// What happened; nothing, where the time was up.
+    Events(Vec<WatchEvent>),
+    /// [`Stop::stop`] was called.
+    Stop,
 }
 
 /// Watches one folder, by its path: when another folder takes its place, that one is watched.
@@ -89,32 +98,20 @@ impl Watch {
         self.descriptor.is_some()
     }
 
-    /// Waits for events, for `timeout` at the longest. `None` once [`Stop::stop`] was called.
-    pub(crate) fn wait(
-        &mut self,
-        timeout: Option<Duration>,
-    ) -> io::Result<Option<Vec<WatchEvent>>> {
-        let timeout = timeout.map(|timeout| Timespec {
+    /// Waits for events, for `timeout` at the longest.
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Heard {
+        let limit = Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(timeout.subsec_nanos()),
-        });
-        {
-            let inotify = self.inotify.as_fd();
-            let stop = self.stop.as_fd();
-            let mut fds = [
-                PollFd::from_borrowed_fd(inotify, PollFlags::IN),
-                PollFd::from_borrowed_fd(stop, PollFlags::IN),
-            ];
-            match poll(&mut fds, timeout.as_ref()) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-            let [_, stop] = &fds;
-            if !stop.revents().is_empty() {
-                return Ok(None);
-            }
+        };
+        let mut fds =
+            [PollFd::new(&self.stop, PollFlags::IN), PollFd::new(&self.inotify, PollFlags::IN)];
+        // A wait that fails or is interrupted ends early, and that is all.
+        let _ = poll(&mut fds, Some(&limit));
+        if fds.first().is_some_and(|stop| !stop.revents().is_empty()) {
+            return Heard::Stop;
         }
-        self.drain().map(Some)
+        Heard::Events(self.drain().unwrap_or_else(|_| vec![WatchEvent::Lost]))
     }
 
     fn drain(&mut self) -> io::Result<Vec<WatchEvent>> {

@@ -19,7 +19,7 @@ const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub(super) fn by_service(manifests: &[Manifest]) -> BTreeMap<Owner, Endpoints> {
     let mut merged: BTreeMap<Owner, Vec<Endpoint>> = BTreeMap::new();
     for manifest in manifests {
-        let Resource::EndpointSlice(slice) = &manifest.resource else { continue };
+        let Resource::EndpointSlice(slice) = &*manifest.resource else { continue };
         let Some(owner) = owner(slice) else { continue };
         // A slice of names, not addresses, still says that the service is known to have slices.
         let endpoints = merged.entry(owner).or_default();

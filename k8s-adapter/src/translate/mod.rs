@@ -62,7 +62,7 @@ pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
     let mut aged: BTreeSet<(bool, String, Owner)> = BTreeSet::new();
     for manifest in &manifests {
         let mut faults = Faults::new(manifest, &mut out.diagnostics);
-        match &manifest.resource {
+        match &*manifest.resource {
             Resource::IpAddressPool(object) => pools.extend(pool::translate(object, &mut faults)),
             Resource::L2Advertisement(object) => {
                 let translated = advertisement::translate(object, &mut faults);
@@ -106,7 +106,7 @@ pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
 pub fn validate(manifest: &Manifest, options: &Options) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     let mut faults = Faults::new(manifest, &mut out);
-    match &manifest.resource {
+    match &*manifest.resource {
         Resource::IpAddressPool(object) => drop(pool::translate(object, &mut faults)),
         Resource::L2Advertisement(object) => drop(advertisement::translate(object, &mut faults)),
         Resource::Service(object) => drop(service::translate(object, options, &mut faults)),
@@ -124,7 +124,7 @@ fn bare_namespace(name: &str) -> Labels {
 }
 
 fn namespace_labels(manifests: &[Manifest]) -> BTreeMap<&str, Labels> {
-    let namespaces = manifests.iter().filter_map(|manifest| match &manifest.resource {
+    let namespaces = manifests.iter().filter_map(|manifest| match &*manifest.resource {
         Resource::Namespace(namespace) => Some(&namespace.metadata),
         _ => None,
     });

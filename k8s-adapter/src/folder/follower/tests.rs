@@ -1,6 +1,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::*;
+use crate::folder::FileStamp;
 
 mod edits;
 
@@ -23,8 +24,12 @@ impl Files for World {
             return Err(io::ErrorKind::NotFound.into());
         }
         let identity = FolderIdentity { device: 1, inode: inner.inode };
-        let names = inner.files.keys().filter(|name| is_manifest_name(name)).cloned();
-        Ok(Listing { identity, names: names.collect() })
+        let names = inner.files.keys().filter(|name| is_manifest_name(name));
+        let files = names.map(|name| {
+            let length = inner.files[name].len().try_into().unwrap();
+            (name.clone(), FileStamp { length, ..FileStamp::default() })
+        });
+        Ok(Listing { identity, files: files.collect() })
     }
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
@@ -155,6 +160,18 @@ fn nothing_is_delivered_while_nothing_changes() {
     harness.now += Duration::from_secs(5);
     assert_eq!(harness.follower.handle_timeout(harness.now), None);
     assert_eq!(harness.follower.poll_timeout(), None);
+}
+
+#[test]
+fn a_change_that_gave_no_event_is_seen_when_somebody_looks() {
+    let mut harness = Harness::new(&[("a.yaml", &service("a", "10.0.0.1"))]);
+    harness.follower.look(harness.now);
+    assert_eq!(harness.follower.poll_timeout(), None);
+    let longer = service("a-longer-name", "10.0.0.1");
+    harness.world.0.borrow_mut().files.insert("a.yaml".to_owned(), longer.into_bytes());
+    harness.follower.look(harness.now);
+    harness.settle();
+    assert_eq!(harness.keys(), ["Service default/a-longer-name"]);
 }
 
 #[test]
