@@ -1,0 +1,3 @@
+//! What the benchmarks share: worlds of a size, made the same way each time from a seed.
+
+pub mod ipam;
