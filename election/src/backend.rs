@@ -30,10 +30,7 @@ impl Contenders {
     /// These nodes, none preferred.
     #[must_use]
     pub fn equal(nodes: impl IntoIterator<Item = NodeName>, group: IpAddr) -> Self {
-        Self {
-            nodes: nodes.into_iter().map(|node| (node, 0)).collect(),
-            group,
-        }
+        Self { nodes: nodes.into_iter().map(|node| (node, 0)).collect(), group }
     }
 }
 

@@ -100,8 +100,7 @@ impl StaticElection {
             self.changed.insert(unit);
         }
         self.timers.clear();
-        self.timers
-            .set(Timer::Resume, now + self.config.renew_every());
+        self.timers.set(Timer::Resume, now + self.config.renew_every());
     }
 
     fn renew(&mut self, now: Instant) {
@@ -110,8 +109,7 @@ impl StaticElection {
         }
         self.not_after = now + self.config.token_life;
         self.renewed.extend(self.leases.values().copied());
-        self.timers
-            .set(Timer::Renew, now + self.config.renew_every());
+        self.timers.set(Timer::Renew, now + self.config.renew_every());
     }
 
     /// Picks the holder of each unit, and grants or revokes what changed for this node.
@@ -121,10 +119,7 @@ impl StaticElection {
         }
         let mut holders: BTreeMap<Unit, NodeName> = BTreeMap::new();
         for (unit, contenders) in &self.candidates {
-            let living = contenders
-                .nodes
-                .iter()
-                .filter(|(node, _)| self.members.contains(*node));
+            let living = contenders.nodes.iter().filter(|(node, _)| self.members.contains(*node));
             let scored = living.map(|(node, &score)| (node, score));
             if let Some(holder) = rendezvous::first(scored, contenders.group) {
                 holders.insert(unit.clone(), holder.clone());
@@ -132,12 +127,8 @@ impl StaticElection {
         }
 
         let me = self.config.me.clone();
-        let lost: Vec<Unit> = self
-            .tokens
-            .keys()
-            .filter(|unit| holders.get(*unit) != Some(&me))
-            .cloned()
-            .collect();
+        let lost: Vec<Unit> =
+            self.tokens.keys().filter(|unit| holders.get(*unit) != Some(&me)).cloned().collect();
         for unit in lost {
             self.tokens.remove(&unit);
             self.changed.insert(unit);
@@ -160,14 +151,7 @@ impl StaticElection {
         let next = LeaseId(u32::try_from(self.leases.len()).unwrap_or(u32::MAX));
         let lease = *self.leases.entry(unit.segment.clone()).or_insert(next);
         self.changed.insert(unit.clone());
-        self.tokens.insert(
-            unit.clone(),
-            Token {
-                unit,
-                epoch: self.epoch,
-                lease,
-            },
-        );
+        self.tokens.insert(unit.clone(), Token { unit, epoch: self.epoch, lease });
     }
 
     fn claim(&mut self, now: Instant, holders: BTreeMap<Unit, NodeName>) {
@@ -176,11 +160,7 @@ impl StaticElection {
             let epoch = self.tokens.get(&unit).map(|token| token.epoch);
             let claim = match before.get(&unit) {
                 Some(old) if old.holder == holder && old.epoch == epoch => old.clone(),
-                _ => Claim {
-                    holder,
-                    epoch,
-                    since: now,
-                },
+                _ => Claim { holder, epoch, since: now },
             };
             self.claims.insert(unit, claim);
         }
@@ -219,10 +199,7 @@ impl Machine for StaticElection {
 
     fn poll_event(&mut self) -> Option<Event> {
         if let Some(lease) = self.renewed.pop_first() {
-            return Some(Event::Renewed {
-                lease,
-                not_after: self.not_after,
-            });
+            return Some(Event::Renewed { lease, not_after: self.not_after });
         }
         let unit = self.changed.pop_first()?;
         Some(match self.tokens.get(&unit) {
@@ -247,10 +224,7 @@ impl StaticConfig {
     /// The default: tokens live for a second, and are renewed three times in that time.
     #[must_use]
     pub const fn new(me: NodeName) -> Self {
-        Self {
-            me,
-            token_life: Duration::from_secs(1),
-        }
+        Self { me, token_life: Duration::from_secs(1) }
     }
 
     /// How long a token outlives its last renewal: the longest that a node which hangs goes on
@@ -263,10 +237,7 @@ impl StaticConfig {
         if life < SHORTEST_LIFE {
             return Err(StaticConfigError::LifeTooShort { life });
         }
-        Ok(Self {
-            token_life: life,
-            ..self
-        })
+        Ok(Self { token_life: life, ..self })
     }
 
     /// How long a token outlives its last renewal.

@@ -37,17 +37,14 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::std_instead_of_core,
-    clippy::alloc_instead_of_core,
-    clippy::std_instead_of_alloc
-)]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core, clippy::std_instead_of_alloc)]
 
 extern crate alloc;
 
 mod backend;
 mod claims;
 mod fixed;
+pub mod placement;
 pub mod rendezvous;
 mod token;
 mod unit;

@@ -21,10 +21,8 @@ pub fn order<'a>(
     nodes: impl IntoIterator<Item = (&'a NodeName, u32)>,
     address: IpAddr,
 ) -> Vec<&'a NodeName> {
-    let mut ranked: Vec<_> = nodes
-        .into_iter()
-        .map(|(node, score)| (rank(node, score, address), node))
-        .collect();
+    let mut ranked: Vec<_> =
+        nodes.into_iter().map(|(node, score)| (rank(node, score, address), node)).collect();
     ranked.sort();
     ranked.into_iter().map(|(_, node)| node).collect()
 }
@@ -35,10 +33,7 @@ pub fn first<'a>(
     nodes: impl IntoIterator<Item = (&'a NodeName, u32)>,
     address: IpAddr,
 ) -> Option<&'a NodeName> {
-    nodes
-        .into_iter()
-        .min_by_key(|(node, score)| rank(node, *score, address))
-        .map(|(node, _)| node)
+    nodes.into_iter().min_by_key(|(node, score)| rank(node, *score, address)).map(|(node, _)| node)
 }
 
 fn rank(node: &NodeName, score: u32, address: IpAddr) -> (core::cmp::Reverse<u32>, [u8; 32]) {

@@ -9,20 +9,13 @@ fn node(name: &str) -> NodeName {
 }
 
 fn unit(address: &str) -> Unit {
-    Unit {
-        segment: Segment::new("lan"),
-        address: address.parse().unwrap(),
-    }
+    Unit { segment: Segment::new("lan"), address: address.parse().unwrap() }
 }
 
 fn candidates(addresses: &[&str], nodes: &[&str]) -> Candidates {
     let contenders =
         |unit: &Unit| crate::Contenders::equal(nodes.iter().map(|&name| node(name)), unit.address);
-    addresses
-        .iter()
-        .map(|address| unit(address))
-        .map(|u| (u.clone(), contenders(&u)))
-        .collect()
+    addresses.iter().map(|address| unit(address)).map(|u| (u.clone(), contenders(&u))).collect()
 }
 
 fn events(election: &mut StaticElection) -> Vec<Event> {
@@ -47,19 +40,10 @@ const THREE: [&str; 3] = ["node-a", "node-b", "node-c"];
 fn a_node_alone_holds_everything_that_it_may() {
     let mut election = StaticElection::new(StaticConfig::new(node("node-a")));
     let now = Instant::from_millis(5);
-    election.set_candidates(
-        now,
-        candidates(&["172.18.0.10", "172.18.0.20"], &["node-a"]),
-    );
+    election.set_candidates(now, candidates(&["172.18.0.10", "172.18.0.20"], &["node-a"]));
     let events = events(&mut election);
     assert_eq!(granted(&events).len(), 2);
-    assert_eq!(
-        events[0],
-        Event::Renewed {
-            lease: LeaseId(0),
-            not_after: now + LIFE
-        }
-    );
+    assert_eq!(events[0], Event::Renewed { lease: LeaseId(0), not_after: now + LIFE });
 }
 
 #[test]
@@ -71,14 +55,8 @@ fn each_unit_has_exactly_one_holder_and_all_nodes_agree_on_it() {
         election.set_members(Instant::ZERO, members(&THREE));
         election.set_candidates(Instant::ZERO, candidates(&addresses, &THREE));
         held.extend(election.tokens().keys().cloned());
-        assert_eq!(
-            election.claims()[&unit("172.18.0.10")].holder,
-            node("node-b")
-        );
-        assert_eq!(
-            election.claims()[&unit("172.18.0.20")].holder,
-            node("node-a")
-        );
+        assert_eq!(election.claims()[&unit("172.18.0.10")].holder, node("node-b"));
+        assert_eq!(election.claims()[&unit("172.18.0.20")].holder, node("node-a"));
     }
     held.sort();
     assert_eq!(held, addresses.map(unit));
@@ -91,10 +69,7 @@ fn a_death_moves_the_unit_to_the_next_in_order() {
     election.set_candidates(Instant::ZERO, candidates(&["172.18.0.10"], &THREE));
     assert!(granted(&events(&mut election)).is_empty());
     election.set_members(Instant::from_millis(9), members(&["node-a", "node-c"]));
-    assert_eq!(
-        granted(&events(&mut election)),
-        [(&unit("172.18.0.10"), Epoch(1))]
-    );
+    assert_eq!(granted(&events(&mut election)), [(&unit("172.18.0.10"), Epoch(1))]);
 }
 
 #[test]
@@ -110,20 +85,14 @@ fn whoever_is_not_on_the_list_holds_nothing() {
 fn leases_are_renewed_before_they_end_and_one_renewal_serves_all_units() {
     let mut election = StaticElection::new(StaticConfig::new(node("node-a")));
     let mut now = Instant::ZERO;
-    election.set_candidates(
-        now,
-        candidates(&["172.18.0.10", "172.18.0.11"], &["node-a"]),
-    );
+    election.set_candidates(now, candidates(&["172.18.0.10", "172.18.0.11"], &["node-a"]));
     events(&mut election);
     for _ in 0..20 {
         let due = election.poll_timeout().unwrap();
         assert!(due < election.not_after());
         now = due;
         election.handle_timeout(now);
-        let renewal = Event::Renewed {
-            lease: LeaseId(0),
-            not_after: now + LIFE,
-        };
+        let renewal = Event::Renewed { lease: LeaseId(0), not_after: now + LIFE };
         assert_eq!(events(&mut election), [renewal]);
     }
 }
@@ -135,10 +104,7 @@ fn an_early_timeout_changes_nothing() {
     events(&mut election);
     let due = election.poll_timeout();
     election.handle_timeout(Instant::from_millis(1));
-    assert_eq!(
-        (election.poll_timeout(), events(&mut election)),
-        (due, vec![])
-    );
+    assert_eq!((election.poll_timeout(), events(&mut election)), (due, vec![]));
 }
 
 #[test]
@@ -178,18 +144,11 @@ fn a_change_does_not_touch_other_units() {
     election.set_candidates(Instant::from_millis(1), more);
     let events = events(&mut election);
     assert_eq!(granted(&events), [(&unit("172.18.0.9"), Epoch(2))]);
-    assert!(
-        before
-            .iter()
-            .all(|(unit, token)| election.tokens()[unit] == *token)
-    );
+    assert!(before.iter().all(|(unit, token)| election.tokens()[unit] == *token));
 }
 
 #[test]
 fn a_life_too_short_for_a_busy_machine_is_refused() {
     let refused = StaticConfig::new(node("a")).token_life(Duration::from_millis(29));
-    assert!(matches!(
-        refused,
-        Err(StaticConfigError::LifeTooShort { .. })
-    ));
+    assert!(matches!(refused, Err(StaticConfigError::LifeTooShort { .. })));
 }

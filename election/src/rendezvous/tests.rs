@@ -14,28 +14,16 @@ fn names(nodes: &[&str]) -> Vec<NodeName> {
 fn placed(nodes: &[&str], address: &str) -> Vec<String> {
     let nodes = names(nodes);
     let scored = nodes.iter().map(|node| (node, 0));
-    order(scored, address.parse().unwrap())
-        .into_iter()
-        .map(ToString::to_string)
-        .collect()
+    order(scored, address.parse().unwrap()).into_iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn it_places_as_metallb_does() {
     let nodes = ["node-a", "node-b", "node-c"];
-    assert_eq!(
-        placed(&nodes, "172.18.0.10"),
-        ["node-b", "node-c", "node-a"]
-    );
-    assert_eq!(
-        placed(&nodes, "172.18.0.20"),
-        ["node-a", "node-c", "node-b"]
-    );
+    assert_eq!(placed(&nodes, "172.18.0.10"), ["node-b", "node-c", "node-a"]);
+    assert_eq!(placed(&nodes, "172.18.0.20"), ["node-a", "node-c", "node-b"]);
     let nodes = ["k8s1", "k8s2", "k8s3", "k8s4"];
-    assert_eq!(
-        placed(&nodes, "fc00:f853:ccd:e799::1"),
-        ["k8s4", "k8s2", "k8s1", "k8s3"]
-    );
+    assert_eq!(placed(&nodes, "fc00:f853:ccd:e799::1"), ["k8s4", "k8s2", "k8s1", "k8s3"]);
 }
 
 #[test]
