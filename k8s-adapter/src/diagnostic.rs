@@ -100,12 +100,9 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.place, self.severity)?;
-        if let Some(object) = &self.object {
-            write!(f, "{object}: ")?;
-        }
-        if let Some(field) = &self.field {
-            write!(f, "{field}: ")?;
+        write!(f, "{}: {}: ", OneLine(&self.place.to_string()), self.severity)?;
+        for part in [&self.object, &self.field].into_iter().flatten() {
+            write!(f, "{}: ", OneLine(part))?;
         }
         write!(f, "{}", OneLine(&self.message()))?;
         if let Some(hint) = self.hint() {

@@ -37,6 +37,9 @@ pub(crate) fn index(path: &str, index: usize) -> String {
     format!("{path}[{index}]")
 }
 
+/// Deeper than anything that Kubernetes has. Paths grow with the depth, and memory with both.
+const MAX_DEPTH: usize = 64;
+
 /// An open collection on the way down.
 struct Level {
     path: String,
@@ -56,6 +59,9 @@ impl Positions {
         let mut levels: Vec<Level> = Vec::new();
         let mut parser = Parser::new_from_str(text);
         while let Some(Ok((event, span))) = parser.next_event() {
+            if levels.len() > MAX_DEPTH {
+                break;
+            }
             let place = place(&span, first_line);
             match &event {
                 Event::Scalar(text, ..) => {

@@ -24,6 +24,11 @@ pub enum Problem {
     NoKind,
     /// The object has no name.
     NoName,
+    /// A name that Kubernetes does not take.
+    BadName {
+        /// The name.
+        name: String,
+    },
     /// A kind that is not read, skipped.
     UnknownKind {
         /// Its `apiVersion`.
@@ -244,6 +249,7 @@ impl fmt::Display for Problem {
             Self::Malformed { why } => f.write_str(why),
             Self::NoKind => f.write_str("apiVersion or kind is missing"),
             Self::NoName => f.write_str("the object has no name"),
+            Self::BadName { name } => write!(f, "`{name}` is no name"),
             Self::UnknownKind { api_version, kind, .. } => {
                 write!(f, "kind {kind} of {api_version} is not read; skipped")
             }
@@ -313,6 +319,7 @@ impl Problem {
             Self::Malformed { .. } => "malformed",
             Self::NoKind => "noKind",
             Self::NoName => "noName",
+            Self::BadName { .. } => "badName",
             Self::UnknownKind { .. } => "unknownKind",
             Self::NotYetSupported { .. } => "notYetSupported",
             Self::UnknownVersion { .. } => "unknownVersion",
@@ -375,6 +382,7 @@ impl Problem {
             Self::UnknownField { .. } => "remove it",
             Self::NoKind => "write both, such as `apiVersion: v1` and `kind: Service`",
             Self::NoName => "write metadata.name",
+            Self::BadName { .. } => "use lower-case letters, digits, - and ., such as `my-service`",
             Self::PoolOverlap { .. } => "give each address to one pool",
             Self::Duplicate { .. } => "remove one of the two",
             Self::MixedNamespaces { .. } => "put all of MetalLB's kinds into one namespace",

@@ -119,6 +119,20 @@ impl FileContent {
         match parse_kind(kind, &document.text) {
             Ok((resource, ignored)) => {
                 let key = resource.key();
+                for (field, name) in
+                    [("metadata.name", &key.name), ("metadata.namespace", &key.namespace)]
+                {
+                    if !name.is_empty() && !is_dns_name(name) {
+                        say(
+                            Severity::Error,
+                            Some(field),
+                            Some(kind.to_string()),
+                            Problem::BadName { name: name.clone() },
+                        );
+                        self.broken.push(None);
+                        return;
+                    }
+                }
                 for field in ignored {
                     if let Some(problem) = unknown_field(kind, &field) {
                         let diagnostic =
@@ -285,6 +299,18 @@ fn classify(api_version: &str, kind: &str) -> Class {
         similar: closest(kind, similar),
     };
     Class::Left(Severity::Notice, problem)
+}
+
+/// Whether it is a DNS subdomain name (RFC 1123 2.1), as Kubernetes wants of names. What relies on
+/// it: `namespace/name` can be taken apart again, and a name in a log line is one word.
+fn is_dns_name(name: &str) -> bool {
+    let label = |label: &str| {
+        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit();
+        label.bytes().all(|c| plain(c) || c == b'-')
+            && label.bytes().next().is_some_and(plain)
+            && label.bytes().next_back().is_some_and(plain)
+    };
+    name.len() <= 253 && name.split('.').all(label)
 }
 
 /// Kinds that live beside ours in one version and are no misspelling of them.

@@ -163,6 +163,45 @@ fn an_object_without_kind_or_name_is_refused() {
 }
 
 #[test]
+fn a_name_is_a_dns_name() {
+    let object = |name: &str, namespace: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name:?}, namespace: {namespace:?}}}\n"
+        );
+        read(&text)
+    };
+    for (name, namespace) in [("my-service.v1", "default"), ("1st", "kube-system"), ("a", "")] {
+        assert_eq!(lines(&object(name, namespace)), Vec::<String>::new());
+    }
+    let long = "a".repeat(254);
+    for name in ["a/b", "A", "-a", "a-", "a..b", "two words", "ü", "a\n", long.as_str()] {
+        let content = object(name, "default");
+        assert!(content.manifests.is_empty(), "{name}");
+        assert_eq!(content.diagnostics[0].problem.code(), "badName");
+        assert_eq!(content.diagnostics[0].field.as_deref(), Some("metadata.name"));
+    }
+    assert_eq!(object("a", "b/c").diagnostics[0].field.as_deref(), Some("metadata.namespace"));
+}
+
+#[test]
+fn a_nest_of_brackets_exhausts_nothing() {
+    let content = read(&"[".repeat(200_000));
+    assert_eq!(content.diagnostics.len(), 1);
+    assert!(content.diagnostics[0].is_error());
+}
+
+#[test]
+fn aliases_that_multiply_are_refused() {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let below = format!("*a{}", level - 1);
+        text += &format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", "));
+    }
+    text += "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: *a11\n";
+    assert!(read(&text).manifests.is_empty());
+}
+
+#[test]
 fn json_and_lists_are_read_and_places_hold() {
     let json = r#"{"apiVersion": "v1", "kind": "List", "items": [
   {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}},
