@@ -46,6 +46,8 @@ pub struct Responder {
     settings: BTreeMap<LinkId, Settings>,
     claims: BTreeMap<Key, Held>,
     leases: BTreeMap<LeaseId, Lease>,
+    /// Leases that were renewed since the time was last told.
+    renewed: Vec<LeaseId>,
     askings: BTreeMap<AskKey, Asking>,
     checks: BTreeMap<Key, Check>,
     answers: VecDeque<Answer>,
@@ -90,14 +92,13 @@ struct Held {
 #[derive(Debug)]
 struct Lease {
     not_after: Instant,
-    /// It has ended, and what it bounds must be announced again when it is renewed.
-    lapsed: bool,
+    /// When it would have ended. Set by a renewal, which is not told the time, until that is known:
+    /// then it shows whether the lease had ended.
+    renewed_from: Option<Instant>,
 }
 
-/// Due together, they fire in this order: nothing is done under a lease that ends now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
-    Lease(LeaseId),
     Announce(Key, Form),
     Ask(AskKey),
     Check(Key),
@@ -117,6 +118,7 @@ impl Responder {
             settings: BTreeMap::new(),
             claims: BTreeMap::new(),
             leases: BTreeMap::new(),
+            renewed: Vec::new(),
             askings: BTreeMap::new(),
             checks: BTreeMap::new(),
             answers: VecDeque::new(),
@@ -180,8 +182,15 @@ impl Responder {
         self.on_time(now);
         let Claim { address, link, epoch, lease } = claim;
         let key = (link, address);
+        let old = self.claims.get(&key);
+        let spoke = old.is_some_and(|old| self.lease_holds(now, old));
         match self.claims.get_mut(&key) {
-            Some(held) if held.epoch == epoch => held.lease = lease,
+            Some(held) if held.epoch == epoch => {
+                // From a lease that had ended under one that may not have.
+                if core::mem::replace(&mut held.lease, lease) != lease && !spoke {
+                    self.announce(key);
+                }
+            }
             _ => {
                 self.stop_check(link, address);
                 self.events.forget_conflict(key);
@@ -204,20 +213,15 @@ impl Responder {
     }
 
     /// Every claim under the lease may be used until `not_after`, and not at or after it. Where it
-    /// had ended before, or is new, its addresses are announced.
+    /// is new, or had ended before, its addresses are announced as soon as time goes on.
     pub fn renew(&mut self, lease: LeaseId, not_after: Instant) {
-        let timer = Timer::Lease(lease);
-        if not_after < Instant::FAR_FUTURE {
-            self.timers.set(timer, not_after);
-        } else {
-            self.timers.stop(&timer);
+        let unknown = Lease { not_after: Instant::ZERO, renewed_from: None };
+        let state = self.leases.entry(lease).or_insert(unknown);
+        let ended = core::mem::replace(&mut state.not_after, not_after);
+        if state.renewed_from.is_none() {
+            self.renewed.push(lease);
         }
-        let renewed = Lease { not_after, lapsed: false };
-        if self.leases.insert(lease, renewed).is_none_or(|old| old.lapsed) {
-            let under = self.claims.iter().filter(|(_, held)| held.lease == lease);
-            let under: Vec<Key> = under.map(|(&key, _)| key).collect();
-            under.into_iter().for_each(|key| self.announce(key));
-        }
+        state.renewed_from = Some(state.renewed_from.map_or(ended, |end| end.min(ended)));
     }
 
     /// Takes a frame from the network. Due timers fire first.
@@ -276,26 +280,26 @@ impl Responder {
         self.links.get(&key.0).map(|link| link.mac).filter(|_| self.lease_holds(now, held))
     }
 
-    /// A frame was not built since its lease has ended: it is wanted again when that is renewed.
-    fn note_lapse(&mut self, now: Instant, key: Key) {
-        let lease = self.claims.get(&key).and_then(|held| self.leases.get_mut(&held.lease));
-        if let Some(lease) = lease.filter(|lease| lease.not_after <= now) {
-            lease.lapsed = true;
-        }
-    }
-
     fn is_router(&self, link: LinkId) -> bool {
         self.settings.get(&link).is_some_and(|link| link.forwarding)
     }
 
+    /// Announces what is under a lease that was renewed after its end.
+    fn note_renewals(&mut self, now: Instant) {
+        while let Some(lease) = self.renewed.pop() {
+            let ended = self.leases.get_mut(&lease).and_then(|state| state.renewed_from.take());
+            if ended.is_some_and(|ended| ended <= now) {
+                let under = self.claims.iter().filter(|(_, held)| held.lease == lease);
+                let under: Vec<Key> = under.map(|(&key, _)| key).collect();
+                under.into_iter().for_each(|key| self.announce(key));
+            }
+        }
+    }
+
     fn on_time(&mut self, now: Instant) {
+        self.note_renewals(now);
         while let Some(timer) = self.timers.pop_expired(now) {
             match timer {
-                Timer::Lease(lease) => {
-                    if let Some(lease) = self.leases.get_mut(&lease) {
-                        lease.lapsed = true;
-                    }
-                }
                 Timer::Announce(key, form) => self.want(Class::Later, key, What::Announce(form)),
                 Timer::Ask(key) => self.on_ask_timer(now, key),
                 Timer::Check(key) => self.on_check_timer(key),
@@ -320,6 +324,7 @@ impl Machine for Responder {
     }
 
     fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
+        self.note_renewals(now);
         self.next_paced(now, buf).or_else(|| self.next_answer(now, buf))
     }
 

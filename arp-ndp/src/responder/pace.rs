@@ -119,7 +119,6 @@ impl Responder {
                 self.links.get_mut(&id)?.pace.take(now, rate);
                 return Some(id);
             }
-            self.note_lapse(now, work.key);
         }
     }
 

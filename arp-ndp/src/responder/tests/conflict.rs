@@ -12,6 +12,7 @@ fn theirs() -> ArpPacket {
 fn lasting() -> Responder {
     let mut responder = holder();
     responder.renew(LEASE, Instant::FAR_FUTURE);
+    responder.handle_timeout(START);
     responder.handle_timeout(START + Duration::from_secs(2));
     sent(&mut responder, START + Duration::from_secs(2));
     responder
@@ -41,6 +42,7 @@ fn an_address_is_defended_once_in_ten_seconds_however_many_attack_rfc_5227_2_4_c
 fn a_defence_changes_nothing_of_the_announcements_that_are_due() {
     let mut responder = holder();
     responder.renew(LEASE, Instant::FAR_FUTURE);
+    responder.handle_timeout(START);
     let now = START + Duration::from_secs(1);
     ask(&mut responder, now, theirs());
     assert_eq!(sent(&mut responder, now).len(), 1);
