@@ -6,7 +6,9 @@
 
 mod host;
 mod links;
+mod outlets;
 mod report;
+mod sockets;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -16,6 +16,8 @@ const EXAMPLES: &str = "\
 Examples:
   vipcast check manifests/
       what is wrong in a folder of manifests, each with its place and what to do
+  vipcast plan manifests/
+      which address each service would get, and why not
   vipcast run --manifests manifests/ --deliver local
       one machine serves the addresses of all its LoadBalancer services
   vipcast run --manifests manifests/ --state /shared/state --alive /shared/alive --node a
@@ -23,13 +25,15 @@ Examples:
 
 Exit codes:
   0  all is well; of `run`: it was told to stop, and everything that it set is taken back
-  1  of `check`: there are errors; of `run`: it could not start, or not clean up
+  1  of `check`: there are errors; of `plan`: the folder cannot be read; of `run`: it could not
+     start, or not clean up
   2  the command line is wrong";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
+    Plan(PlanArgs),
 }
 
 /// Assign, elect and announce, following a folder of manifests
@@ -93,6 +97,30 @@ pub(crate) struct CheckArgs {
     pub(crate) manifest_options: ManifestArgs,
 
     /// How to print: for people, or one JSON object a line
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// Say which address each service would get, and why not, without running anything
+///
+/// By the same code that `run` uses. What is written in the state folder is restored first, then
+/// the addresses in the services' own status, so that the dump of a running cluster can be planned;
+/// then services get addresses, the older first, by name where they are of one age. Services that
+/// are not ours (another class, another type) are not listed.
+#[derive(Debug, Arguments)]
+pub(crate) struct PlanArgs {
+    /// The folder of manifests
+    #[arg(value_name = "DIR")]
+    pub(crate) manifests: PathBuf,
+
+    /// The folder in which assigned addresses are kept; it is read only
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) manifest_options: ManifestArgs,
+
+    /// How to print: a table, or one JSON object
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
 }

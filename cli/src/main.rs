@@ -4,6 +4,7 @@
 mod args;
 mod check;
 mod line;
+mod plan;
 mod run;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => Ok(check::run(&args)),
+        Command::Plan(args) => plan::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,6 +1,5 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
-    convert::Infallible,
     io,
     sync::Arc,
     time::Duration,
@@ -13,15 +12,15 @@ use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
 use super::{
-    ClaimKey, ConflictSeen, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links,
-    lock,
+    ClaimKey, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links, lock,
+    outlets::{Tokens, Wire},
+    sockets::{ND, Sockets, socket_number},
 };
 use crate::{
     clock::Clock,
-    driver::{BATCH, Flow, Outlet, pump},
+    driver::{BATCH, pump},
     os::{
-        AbortOnUnwind, FrameKind, GroupMemberships, PacketSocket, Poller, Sent, Timer,
-        netlink::LinkWatch,
+        AbortOnUnwind, FrameKind, GroupMemberships, PacketSocket, Poller, Timer, netlink::LinkWatch,
     },
 };
 
@@ -49,19 +48,6 @@ pub(super) struct Host {
     /// When the loop wants to be awake again.
     due: Option<Instant>,
     counters_told: Instant,
-}
-
-/// The packet sockets, by the number that the poller knows them by: the index of the link, and
-/// [`ND`] set for the second protocol.
-type Sockets = BTreeMap<u64, PacketSocket>;
-
-const ND: u64 = 1 << 32;
-
-const fn socket_number(link: u32, kind: FrameKind) -> u64 {
-    match kind {
-        FrameKind::Arp => link as u64,
-        FrameKind::Nd => link as u64 | ND,
-    }
 }
 
 /// What a descriptor stands for; any other number is a socket's.
@@ -351,60 +337,6 @@ impl Host {
         told.clone_from(self.responder.counters());
         self.counters_told = now;
         None
-    }
-}
-
-/// Where the elector's tokens go.
-struct Tokens<'a> {
-    responder: &'a mut Responder,
-    changed: bool,
-}
-
-impl Outlet<StaticElection> for Tokens<'_> {
-    fn transmit(&mut self, to: Infallible, _: &[u8]) -> Flow {
-        match to {}
-    }
-
-    fn event(&mut self, event: vipcast_election::Event) {
-        match event {
-            vipcast_election::Event::Renewed { lease, not_after } => {
-                self.responder.renew(LeaseId(lease.0), not_after);
-            }
-            vipcast_election::Event::Granted(_) | vipcast_election::Event::Revoked(_) => {
-                self.changed = true;
-            }
-        }
-    }
-}
-
-/// Where the responder's frames go.
-struct Wire<'a> {
-    sockets: &'a Sockets,
-    report: &'a mut Layer2Report,
-    dirty: bool,
-    full: bool,
-}
-
-impl Outlet<Responder> for Wire<'_> {
-    /// A frame that the kernel refuses is lost, as any frame may be: the asker asks again.
-    fn transmit(&mut self, link: LinkId, frame: &[u8]) -> Flow {
-        // A packet socket sends whatever it is given: that of ARP carries both protocols.
-        let socket = self.sockets.get(&socket_number(link.0, FrameKind::Arp));
-        match socket.map(|socket| socket.send(frame)) {
-            Some(Ok(Sent::Full)) => {
-                self.full = true;
-                Flow::Full
-            }
-            _ => Flow::Open,
-        }
-    }
-
-    fn event(&mut self, event: vipcast_arp_ndp::Event) {
-        let vipcast_arp_ndp::Event::Conflict { address, link, other } = event else { return };
-        let named = self.report.links.iter().find(|(_, state)| state.index == link.0);
-        let Some((name, _)) = named else { return };
-        let seen = self.report.conflicts.insert((address, name.clone()), ConflictSeen { other });
-        self.dirty |= seen != Some(ConflictSeen { other });
     }
 }
 
