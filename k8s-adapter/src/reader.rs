@@ -352,6 +352,12 @@ fn message(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let unquoted = text
+        .strip_prefix("The string value [")
+        .and_then(|text| text.strip_suffix("] must be quoted"));
+    if let Some(value) = unquoted {
+        return format!("`{value}` is no text; write \"{value}\" with quotes");
+    }
     match text {
         "expected sequence start" => "a list is expected here".to_owned(),
         "expected mapping start" => "fields are expected here".to_owned(),

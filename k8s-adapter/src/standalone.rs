@@ -138,7 +138,7 @@ impl Standalone {
                 Clock::now,
                 move |snapshot| _ = manifests.send_replace(Some(Arc::new(snapshot))),
             )?,
-            folder.follow_assignments(move |_| _ = written.send_replace(()))?,
+            folder.follow_assignments(move |_| written.send_replace(()))?,
         ];
         if let Some(file) = &config.alive {
             follows.push(Follow::alive(file, move |alive| _ = list.send_replace(alive))?);

@@ -65,6 +65,7 @@ fn a_number_is_no_label_and_null_is_no_text() {
     let text = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  labels:\n    x: 1\n";
     let content = read(text);
     assert_eq!(content.diagnostics[0].field.as_deref(), Some("metadata.labels.x"));
+    assert_eq!(content.diagnostics[0].message(), "`1` is no text; write \"1\" with quotes");
     let text = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  creationTimestamp: null\n  labels: {x: null}\n";
     let content = read(text);
     assert_eq!(lines(&content), Vec::<String>::new());
