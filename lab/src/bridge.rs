@@ -10,10 +10,11 @@ use rtnetlink::LinkBridge;
 
 use crate::{
     error::{LabError, Result},
-    lab::{check_ifname, lock},
+    lock::lock,
     namespace::Namespace,
     netlink,
-    port::PortRecord,
+    notation::check_ifname,
+    port_record::PortRecord,
     sysctl,
 };
 

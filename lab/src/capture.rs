@@ -16,7 +16,8 @@ use crate::{
     bridge::Bridge,
     error::{LabError, Result},
     frame::{Arp, Frame},
-    lab::{Lab, lock},
+    lab::Lab,
+    lock::lock,
     port::Port,
 };
 

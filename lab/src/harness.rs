@@ -6,6 +6,7 @@
 //! command line and the same closing line.
 //!
 //! ```no_run
+//! use std::process::ExitCode;
 //! use vipcast_lab::{Topology, harness::{self, TestResult, test}};
 //!
 //! fn a_client_reaches_a_node() -> TestResult {
@@ -15,7 +16,7 @@
 //!     Ok(())
 //! }
 //!
-//! fn main() -> std::process::{Command, ExitCode} {
+//! fn main() -> ExitCode {
 //!     harness::main(vec![
 //!         test("a client reaches a node", a_client_reaches_a_node),
 //!         test("tshark agrees", || Ok(())).needs_tool("tshark"),

@@ -16,11 +16,12 @@ use rtnetlink::MulticastGroup;
 
 use crate::{
     error::{LabError, Result},
-    lab::{lock, parse_net},
+    lock::lock,
     mac::Mac,
     namespace::Namespace,
     neighbour::Neighbour,
     netlink,
+    notation::parse_net,
     process::{Process, Running},
     sysctl,
 };
@@ -94,7 +95,7 @@ impl Host {
     /// Starts a program on the machine. Its input is empty, its output is read line by line; it is
     /// killed when the [`Process`] or the lab is dropped.
     pub fn spawn(&self, command: Command) -> Result<Process> {
-        let process = Process::spawn(self, command)?;
+        let process = Process::spawn(&self.0.namespace, command)?;
         let mut processes = lock(&self.0.processes);
         processes.retain(|running| running.strong_count() > 0);
         processes.push(process.downgrade());

@@ -1,12 +1,7 @@
 //! A lab: hosts and bridges that come and go together.
 
-use std::{
-    env,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{env, path::Path, sync::Mutex};
 
-use ipnet::IpNet;
 use tempfile::TempDir;
 
 use crate::{
@@ -14,6 +9,8 @@ use crate::{
     enter::ROOM,
     error::{LabError, Result},
     host::Host,
+    lock::lock,
+    notation::parse_net,
     port::Port,
 };
 
@@ -150,26 +147,4 @@ impl Drop for Lab {
 
 fn taken(name: &str) -> LabError {
     LabError::Topology { what: format!("the lab has a {name} already") }
-}
-
-/// Parses an address with its prefix length.
-pub(crate) fn parse_net(text: &str) -> Result<IpNet> {
-    text.parse().map_err(|_| LabError::Unparsable {
-        text: text.to_owned(),
-        wanted: "an address with its prefix length, like 10.0.0.1/24",
-    })
-}
-
-/// Checks what the kernel would only call an invalid argument.
-pub(crate) fn check_ifname(name: &str) -> Result<()> {
-    let legal = |byte: u8| byte != b'/' && byte != b':' && byte.is_ascii_graphic();
-    if (1..=15).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".." {
-        return Ok(());
-    }
-    Err(LabError::BadName { name: name.to_owned() })
-}
-
-/// Locks, also after a panic: what the locks of this crate guard is whole at any time.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

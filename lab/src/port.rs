@@ -1,9 +1,6 @@
 //! Where a host meets a switch, and what can go wrong there.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use netlink_packet_route::link::{BridgePortState, InfoBridgePort};
 use rtnetlink::{Handle, MulticastGroup};
@@ -12,8 +9,9 @@ use crate::{
     bridge::Bridge,
     error::{LabError, Result},
     host::Host,
-    lab::{check_ifname, lock},
     netlink::{self, Veth},
+    notation::check_ifname,
+    port_record::PortRecord,
 };
 
 /// How long the kernel may take to bring a port up. It needs milliseconds.
@@ -38,42 +36,6 @@ pub struct Port {
     record: Arc<PortRecord>,
 }
 
-/// What a bridge, and a capture on it, know about one of its ports.
-#[derive(Debug)]
-pub(crate) struct PortRecord {
-    pub(crate) index: u32,
-    pub(crate) host: Arc<str>,
-    /// When frames from the host were dropped on entering the bridge.
-    deaf: Mutex<Vec<Span>>,
-}
-
-#[derive(Debug)]
-struct Span {
-    from: Instant,
-    to: Option<Instant>,
-}
-
-impl PortRecord {
-    /// Whether a frame that the host sent at `at` was dropped by a cut.
-    pub(crate) fn dropped(&self, at: Instant) -> bool {
-        let within = |span: &Span| span.from <= at && span.to.is_none_or(|to| at < to);
-        lock(&self.deaf).iter().any(within)
-    }
-
-    fn begin_drop(&self) {
-        let mut spans = lock(&self.deaf);
-        if spans.last().is_none_or(|span| span.to.is_some()) {
-            spans.push(Span { from: Instant::now(), to: None });
-        }
-    }
-
-    fn end_drop(&self) {
-        if let Some(span) = lock(&self.deaf).last_mut() {
-            span.to.get_or_insert_with(Instant::now);
-        }
-    }
-}
-
 impl Port {
     pub(crate) fn connect(host: &Host, bridge: &Bridge, ifname: &str) -> Result<Self> {
         check_ifname(ifname)?;
@@ -93,12 +55,11 @@ impl Port {
             netlink::add_veth(&netlink, &veth).await.map_err(LabError::netlink(action))?;
             Ok(netlink::link(&netlink, &here).await?.index)
         })?;
-        let record = PortRecord { index, host: host.name().into(), deaf: Mutex::default() };
         let port = Self {
             host: host.clone(),
             bridge: bridge.clone(),
             ifname: ifname.to_owned(),
-            record: Arc::new(record),
+            record: Arc::new(PortRecord::new(index, host.name())),
         };
         bridge.add_port(Arc::clone(&port.record));
         let name = port.ifname.clone();

@@ -16,7 +16,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::{
     error::{LabError, Result},
     host::Host,
-    lab::lock,
+    lock::lock,
     report::{Answer, ProbeReport, Sample},
 };
 

@@ -18,8 +18,8 @@ use rustix::{
 use crate::{
     enter,
     error::{LabError, Result},
-    host::Host,
-    lab::lock,
+    lock::lock,
+    namespace::Namespace,
 };
 
 /// A line that a process printed.
@@ -62,18 +62,16 @@ struct OutputState {
 }
 
 impl Process {
-    pub(crate) fn spawn(host: &Host, mut command: Command) -> Result<Self> {
+    pub(crate) fn spawn(namespace: &Namespace, mut command: Command) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let name = format!("{program} on {}", host.name());
+        let name = format!("{program} on {}", namespace.name());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         enter::forget_stage(&mut command);
         let failed = format!("start {name}");
         // A process inherits the namespaces of the thread that starts it.
-        let mut child = host
-            .namespace()
-            .ask(move |_| command.spawn())?
-            .map_err(LabError::io(failed.as_str()))?;
+        let started = namespace.ask(move |_| command.spawn())?;
+        let mut child = started.map_err(LabError::io(failed.as_str()))?;
         let group = Pid::from_child(&child);
         let pidfd = pidfd_open(group, PidfdFlags::empty()).map_err(LabError::io(failed))?;
         let output = Arc::new(Output { state: Mutex::default(), grown: Condvar::new() });

@@ -6,7 +6,8 @@ use crate::{
     bridge::{Bridge, BridgeOptions},
     error::{LabError, Result},
     host::Host,
-    lab::{Lab, parse_net},
+    lab::Lab,
+    notation::parse_net,
     port::Port,
 };
 

@@ -26,7 +26,7 @@ use super::{Caught, Tap};
 use crate::{
     error::{LabError, Result},
     frame::{Direction, Frame},
-    lab::lock,
+    lock::lock,
 };
 
 /// The longest frame that is kept whole: more than any that offloads can build.
