@@ -186,10 +186,11 @@ impl Peer {
         self.primary.connection.as_ref().map(|connection| connection.id)
     }
 
-    /// Whether the last words of closed connections are still to be polled.
+    /// How many connections the driver is still to be told to close, by polling. One that accepts
+    /// without polling would make it grow.
     #[must_use]
-    pub fn is_closing(&self) -> bool {
-        !self.closing.is_empty()
+    pub fn closing(&self) -> usize {
+        self.closing.len()
     }
 
     /// Our address on the established connection.
@@ -284,7 +285,8 @@ impl Peer {
         });
         let Some(slot) = self.slot(which) else { return };
         let dropped = match effects.drop_connection {
-            true => slot.connection.take().filter(|old| !old.gone),
+            // A dial that the driver has not heard of need not be ended.
+            true => slot.connection.take().filter(|old| !old.gone && !old.dial_due),
             false => None,
         };
         if dialed.is_some() {

@@ -134,7 +134,7 @@ impl Speaker {
     pub fn is_idle(&self) -> bool {
         self.peers
             .values()
-            .all(|entry| entry.peer.state() == State::Idle && !entry.peer.is_closing())
+            .all(|entry| entry.peer.state() == State::Idle && entry.peer.closing() == 0)
     }
 
     fn ids(&self) -> alloc::vec::Vec<PeerId> {

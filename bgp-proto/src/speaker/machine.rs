@@ -158,7 +158,7 @@ impl Speaker {
 
     /// A neighbor that was removed is forgotten once its last words are out.
     fn forget_if_removed(&mut self, id: PeerId) {
-        let done = |entry: &Entry| entry.removed && !entry.peer.is_closing();
+        let done = |entry: &Entry| entry.removed && entry.peer.closing() == 0;
         if self.peers.get(&id).is_some_and(done) {
             self.peers.remove(&id);
             self.timers.stop(&id);

@@ -50,6 +50,8 @@ struct Tcp {
     /// On its way to side 0 and side 1.
     pipe: [VecDeque<(Instant, InFlight)>; 2],
     closed: [bool; 2],
+    /// Closed by the side itself.
+    left: [bool; 2],
     /// Sent, but TCP did not say that it has taken it.
     unacknowledged: [bool; 2],
 }
@@ -123,8 +125,10 @@ impl<N: Node> Net<N> {
         for side in 0..2 {
             self.nodes[side].timeout(now);
         }
-        if self.dials.front().is_some_and(|(at, ..)| *at <= now) {
-            let (_, from, id) = self.dials.pop_front().unwrap();
+        self.flush();
+        // A later dial may be the faster one.
+        while let Some(due) = self.dials.iter().position(|(at, ..)| *at <= now) {
+            let (_, from, id) = self.dials.remove(due).unwrap();
             self.arrive_dial(from, id);
         }
         for index in 0..self.tcp.len() {
@@ -134,6 +138,7 @@ impl<N: Node> Net<N> {
                 {
                     let (_, what) = self.tcp[index].pipe[side].pop_front().unwrap();
                     self.arrive(index, side, what);
+                    self.flush();
                 }
             }
         }
@@ -158,6 +163,7 @@ impl<N: Node> Net<N> {
             id: ids,
             pipe: [VecDeque::new(), VecDeque::new()],
             closed: [false; 2],
+            left: [false; 2],
             unacknowledged: [false; 2],
         });
         let local = ADDRESS[from];
@@ -201,6 +207,7 @@ impl<N: Node> Net<N> {
                     PeerTransmit::Close(id) => {
                         if let Some(tcp) = self.connection(side, id) {
                             tcp.closed[side] = true;
+                            tcp.left[side] = true;
                             tcp.pipe[1 - side].push_back((at, InFlight::Fin));
                         }
                         self.dials.retain(|(_, from, dial)| (*from, *dial) != (side, id));
@@ -225,7 +232,10 @@ impl<N: Node> Net<N> {
         self.sent.push((side, id, bytes.to_vec()));
         let (at, blackhole, stuck) = (self.now + self.latency, self.blackhole, self.stuck[side]);
         if let Some(tcp) = self.connection(side, id) {
-            assert!(!tcp.closed[side], "sent after close");
+            assert!(!tcp.left[side], "sent after close");
+            if tcp.closed[side] {
+                return;
+            }
             if stuck || blackhole {
                 tcp.unacknowledged[side] = true;
                 if blackhole {
