@@ -74,7 +74,7 @@ impl Machine for Asker {
 }
 
 enum Host {
-    Responder(Wired<Recorded<Responder>>),
+    Responder(Box<Wired<Recorded<Responder>>>),
     Asker(Wired<Asker>),
 }
 
@@ -112,11 +112,11 @@ fn simulated() -> (Transcript, Vec<(Instant, Vec<u8>)>) {
     let mut net = Network::new(1, Config::exact(Duration::from_micros(300)));
     let lan = net.add_segment();
     let host = net.add_node("responder", &[lan], |boot: Boot| {
-        Host::Responder(Wired::new(
+        Host::Responder(Box::new(Wired::new(
             responder(boot.now),
             |packet| Frame { link: LINK, vlan: None, bytes: packet.bytes },
             |_| Route::broadcast(Link(0)),
-        ))
+        )))
     });
     net.add_node("asker", &[lan], |boot: Boot| {
         let asker = Asker { next: boot.now, said: 0, due: false };
