@@ -87,8 +87,7 @@ pub enum PoolsError {
 
 /// Why a request gets nothing.
 ///
-/// What the owner held and the request still wants is kept where a family is missing that was only preferred; in all
-/// other cases the owner holds nothing afterwards, as its old addresses are not what it asks for.
+/// The owner holds nothing afterwards: what it held before, if anything, is not what it asks for any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(

@@ -31,14 +31,16 @@ impl FreeSpace {
 
     /// Takes out a usable address, if it is there.
     pub(crate) fn take(&mut self, pools: &Pools, number: u32, address: Address) -> bool {
-        let Some((last, first)) = self.interval(number, address) else {
+        let segment = pools.segment(number).segment;
+        let Some((&(at, last), from)) = self.intervals.range_mut((number, address)..).next() else {
             return false;
         };
-        let segment = pools.segment(number).segment;
-        match (address == last, segment.after(address)) {
-            (false, Some(after)) => {
-                self.intervals.insert((number, last), after);
-            }
+        let first = *from;
+        if at != number || first > address {
+            return false;
+        }
+        match segment.after(address) {
+            Some(after) if address != last => *from = after,
             _ => {
                 self.intervals.remove(&(number, last));
             }

@@ -142,14 +142,15 @@ impl Ledger {
         self.groups.reindex((segment, address), shared, before, Changed::Added(&fresh));
     }
 
-    /// The owner of `slot` does not hold an address any more. Where nobody else does, it waits for `former`.
+    /// The owner of `slot` does not hold an address any more. Where nobody else does, it waits for that owner if it is to
+    /// be retained.
     pub(crate) fn leave(
         &mut self,
         pools: &Pools,
         space: &mut Space,
         slot: u32,
         address: Address,
-        former: Option<&Owner>,
+        retain: bool,
     ) {
         let Some(segment) = pools.segment_of(address) else {
             return;
@@ -163,6 +164,7 @@ impl Ledger {
         }
         let Some(shared) = self.shared.get_mut(&address) else {
             remove_alone(&mut self.by_address, address, slot);
+            let former = retain.then(|| &self.records.at(slot).owner);
             space.vacate(pools, pool, address, former);
             return;
         };
@@ -176,7 +178,7 @@ impl Ledger {
         match (shared.holders().len(), shared.holders().first().copied()) {
             (0, _) => {
                 self.shared.remove(&address);
-                space.vacate(pools, pool, address, former);
+                space.vacate(pools, pool, address, retain.then_some(&record.owner));
             }
             (1, Some(last)) if self.records.at(last).sharing().is_none() => {
                 self.shared.remove(&address);
@@ -236,17 +238,16 @@ impl Ledger {
         keyless: bool,
     ) -> Result<(), (u32, SharingRefusal)> {
         let others = || self.holders(address).filter(|slot| Some(*slot) != claim.slot);
-        let Some(first) = self.lowest(others()) else {
-            return Ok(());
-        };
-        if keyless {
+        if keyless || others().next().is_none() {
             return Ok(());
         }
+        // Whom to name is looked for only when there is something to say.
+        let refuse = |why| self.lowest(others()).map_or(Ok(()), |slot| Err((slot, why)));
         let Some((key, backend)) = claim.keys else {
-            return Err((first, SharingRefusal::NoKey));
+            return refuse(SharingRefusal::NoKey);
         };
         let Some(shared) = self.shared.get(&address) else {
-            return Err((first, SharingRefusal::OtherKey));
+            return refuse(SharingRefusal::OtherKey);
         };
         if claim.group.is_none() || shared.common_group() != claim.group {
             let refusal = |slot: u32| {
@@ -270,7 +271,7 @@ impl Ledger {
         }
         let own = claim.slot.filter(|slot| shared.holders().contains(slot));
         if rule == CrossNamespace::WithConsent && !self.all_consent(shared, claim, own) {
-            return Err((first, SharingRefusal::NoConsent));
+            return refuse(SharingRefusal::NoConsent);
         }
         Ok(())
     }

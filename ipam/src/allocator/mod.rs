@@ -61,7 +61,7 @@ impl Allocator {
             Ok(decision) => Ok(self.apply(request, slot, decision)),
             Err(error) => {
                 if let Some(slot) = slot {
-                    self.remove(slot, false);
+                    self.remove(slot, true);
                 }
                 Err(error)
             }

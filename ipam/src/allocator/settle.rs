@@ -250,12 +250,9 @@ impl Allocator {
 
     /// Leaves all addresses of a record, which keeps them in its list.
     pub(crate) fn leave_all(&mut self, slot: u32, retain: bool) {
-        let record = self.ledger.record(slot);
-        let addresses = record.addresses.as_slice().to_vec();
-        let former = retain.then(|| record.owner.clone());
-        for address in addresses {
-            let (pools, space) = (&self.pools, &mut self.space);
-            self.ledger.leave(pools, space, slot, address, former.as_ref());
+        let addresses = self.ledger.record(slot).addresses.clone();
+        for address in addresses.as_slice() {
+            self.ledger.leave(&self.pools, &mut self.space, slot, *address, retain);
         }
     }
 }

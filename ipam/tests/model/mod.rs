@@ -9,6 +9,7 @@ use std::{
 
 use vipcast_ipam::{CrossNamespace, Families, Family, Others, Owner, Pool, Pools, Request};
 
+pub(crate) mod bench;
 pub(crate) mod generate;
 
 /// Who holds what, and with which request.
