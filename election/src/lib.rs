@@ -42,6 +42,7 @@
 extern crate alloc;
 
 mod backend;
+pub mod beacon;
 mod claims;
 mod fixed;
 pub mod placement;

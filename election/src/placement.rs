@@ -164,8 +164,8 @@ fn shared<'a>(nodes: &Nodes, demands: &[&Demand<'a>]) -> Vec<&'a NodeName> {
     let Some((first, rest)) = demands.split_first() else { return Vec::new() };
     let present = first.eligible.iter().filter(|(node, _)| nodes.contains_key(*node));
     best(present.filter_map(|&(node, score)| {
-        let scores = rest.iter().map(|demand| demand.score(node));
-        scores.fold(Some(score), |least, score| Some(least?.min(score?))).map(|s| (node, s))
+        let mut scores = rest.iter().map(|demand| demand.score(node));
+        scores.try_fold(score, |least, score| Some(least.min(score?))).map(|score| (node, score))
     }))
 }
 
