@@ -137,8 +137,8 @@ proptest! {
                 Turn::Segment(octets) => net.segment = octets,
             }
             net.flush();
-            for side in 0..2 {
-                check(&net.nodes[side], stopped[side])?;
+            for (peer, stopped) in net.nodes.iter().zip(stopped) {
+                check(peer, stopped)?;
             }
             prop_assert_eq!(net.answered_notifications, 0);
         }
