@@ -185,7 +185,7 @@ impl Allocator {
             for (_, address) in self.ledger.shareable(&ask.claim, segments.clone()) {
                 let costs = self.cost(ask, address) > 0;
                 if basket.chosen.len() < enough && !costs && is_open(address) {
-                    basket.add(address, 0);
+                    basket.add(address, || 0);
                 }
             }
         }
@@ -193,7 +193,7 @@ impl Allocator {
         let held = held.filter(|at| self.pools.number_containing(*at) == Some(pool));
         for address in held.chain(self.kept_for(ask, pool)) {
             if address.family() == family && basket.chosen.len() < enough && is_open(address) {
-                basket.add(address, self.cost(ask, address));
+                basket.add(address, || self.cost(ask, address));
             }
         }
         // Only the lowest free address has a place among those that can be shared.
@@ -212,7 +212,7 @@ impl Allocator {
             };
             free.next_if(|place| place.1 == address);
             shareable.next_if(|place| place.1 == address);
-            basket.add(address, self.cost(ask, address));
+            basket.add(address, || self.cost(ask, address));
         }
         if basket.chosen.len() >= enough {
             return Ok(());
@@ -276,6 +276,7 @@ impl Allocator {
 struct Basket<'a> {
     chosen: &'a mut Vec<Address>,
     kept: &'a [Address],
+    /// `u64::MAX` where there is no quota.
     budget: u64,
     over_quota: bool,
     /// Addresses that the namespace holds already come first.
@@ -283,15 +284,18 @@ struct Basket<'a> {
 }
 
 impl Basket<'_> {
-    fn add(&mut self, address: Address, cost: u64) {
+    fn add(&mut self, address: Address, cost: impl FnOnce() -> u64) {
         if self.chosen.contains(&address) || self.kept.contains(&address) {
             return;
         }
-        if cost > self.budget {
-            self.over_quota = true;
-            return;
+        if self.budget < u64::MAX {
+            let cost = cost();
+            if cost > self.budget {
+                self.over_quota = true;
+                return;
+            }
+            self.budget -= cost;
         }
-        self.budget -= cost;
         self.chosen.push(address);
     }
 }

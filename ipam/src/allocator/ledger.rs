@@ -28,7 +28,7 @@ pub(crate) struct Ledger {
     /// the address itself.
     by_address: HashTable<(u32, u32)>,
     /// All other addresses that are held.
-    shared: BTreeMap<Address, Shared>,
+    shared: HashTable<(Address, Box<Shared>)>,
     pub(crate) groups: Groups,
     /// How many addresses of a pool with quotas a namespace holds.
     quotas: BTreeMap<(u32, Arc<str>), u64>,
@@ -53,7 +53,7 @@ impl Ledger {
             records: Slab::new(),
             by_owner: HashTable::new(),
             by_address: HashTable::new(),
-            shared: BTreeMap::new(),
+            shared: HashTable::new(),
             groups: Groups::new(),
             quotas: BTreeMap::new(),
         }
@@ -121,15 +121,23 @@ impl Ledger {
         }
         // Two addresses of one record may have the same tag, and this one is not joined yet.
         let alone = self.alone(address).filter(|other| *other != slot);
-        if alone.is_none() && !self.shared.contains_key(&address) {
+        let is_shared = self.shared(address).is_some();
+        if alone.is_none() && !is_shared {
             space.occupy(pools, pool, address);
             if self.record(slot).sharing().is_none() {
                 self.insert_alone(address, slot);
                 return;
             }
         }
+        if !is_shared {
+            let rehash = |entry: &(Address, _)| hash::of_address(entry.0);
+            self.shared.insert_unique(hash::of_address(address), (address, Box::default()), rehash);
+        }
         let record = self.records.at(slot);
-        let shared = self.shared.entry(address).or_default();
+        let found = self.shared.find_mut(hash::of_address(address), |entry| entry.0 == address);
+        let Some((_, shared)) = found else {
+            return;
+        };
         if let Some(other) = alone {
             shared.add(other, self.records.at(other));
             remove_alone(&mut self.by_address, address, other);
@@ -162,13 +170,15 @@ impl Ledger {
                 *count -= 1;
             }
         }
-        let Some(shared) = self.shared.get_mut(&address) else {
+        let found = self.shared.find_entry(hash::of_address(address), |entry| entry.0 == address);
+        let Ok(mut entry) = found else {
             remove_alone(&mut self.by_address, address, slot);
             let former = retain.then(|| &self.records.at(slot).owner);
             space.vacate(pools, pool, address, former);
             return;
         };
         let record = self.records.at(slot);
+        let shared = &mut entry.get_mut().1;
         let before = shared.common_group();
         shared.remove(slot, record);
         let ports = record.sharing().map_or(&[][..], |sharing| &sharing.ports);
@@ -177,11 +187,11 @@ impl Ledger {
         self.groups.reindex((segment, address), shared, before, Changed::Removed(&gone));
         match (shared.holders().len(), shared.holders().first().copied()) {
             (0, _) => {
-                self.shared.remove(&address);
+                entry.remove();
                 space.vacate(pools, pool, address, retain.then_some(&record.owner));
             }
             (1, Some(last)) if self.records.at(last).sharing().is_none() => {
-                self.shared.remove(&address);
+                entry.remove();
                 self.insert_alone(address, last);
             }
             _ => {}
@@ -194,12 +204,13 @@ impl Ledger {
         self.quotas.clear();
         self.groups.clear_addresses();
         let shared = core::mem::take(&mut self.shared);
-        shared.values().flat_map(Shared::holders).copied().collect()
+        let holders = shared.iter().flat_map(|(_, shared)| shared.holders());
+        holders.copied().collect()
     }
 
     /// Whoever holds an address, in no particular order.
     pub(crate) fn holders(&self, address: Address) -> impl Iterator<Item = u32> {
-        let shared = self.shared.get(&address).map(Shared::holders);
+        let shared = self.shared(address).map(Shared::holders);
         shared.into_iter().flatten().copied().chain(self.alone(address))
     }
 
@@ -215,9 +226,9 @@ impl Ledger {
         slot: Option<u32>,
     ) -> bool {
         let namespace = owner.namespace();
-        if let Some(shared) = self.shared.get(&address) {
+        if let Some(shared) = self.shared(address) {
             let own = slot.is_some_and(|slot| shared.holders().contains(&slot));
-            return shared.in_namespace(namespace) > u32::from(own);
+            return shared.in_namespace(owner) > u32::from(own);
         }
         let alone = self.alone(address).filter(|other| Some(*other) != slot);
         alone.is_some_and(|other| self.record(other).owner.namespace() == namespace)
@@ -246,7 +257,7 @@ impl Ledger {
         let Some((key, backend)) = claim.keys else {
             return refuse(SharingRefusal::NoKey);
         };
-        let Some(shared) = self.shared.get(&address) else {
+        let Some(shared) = self.shared(address) else {
             return refuse(SharingRefusal::OtherKey);
         };
         if claim.group.is_none() || shared.common_group() != claim.group {
@@ -278,7 +289,7 @@ impl Ledger {
 
     fn all_consent(&self, shared: &Shared, claim: &Claim<'_>, own: Option<u32>) -> bool {
         if own.is_none() {
-            return shared.consents(claim.owner.namespace(), claim.namespaces);
+            return shared.consents(claim.owner, claim.namespaces);
         }
         // The owner is counted itself, perhaps with an older consent: look at the others one by one.
         let mut others = shared.holders().iter().filter(|slot| Some(**slot) != own);
@@ -315,6 +326,11 @@ impl Ledger {
             *other == tag && addresses().contains(&address)
         });
         found.map(|(_, slot)| *slot)
+    }
+
+    fn shared(&self, address: Address) -> Option<&Shared> {
+        let found = self.shared.find(hash::of_address(address), |entry| entry.0 == address);
+        found.map(|(_, shared)| &**shared)
     }
 
     fn insert_alone(&mut self, address: Address, slot: u32) {

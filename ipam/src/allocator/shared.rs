@@ -5,8 +5,10 @@ use alloc::{
     vec::Vec,
 };
 
+use core::borrow::Borrow;
+
 use super::record::Record;
-use crate::Port;
+use crate::{Owner, Port, hash};
 
 /// The holders of one address, where there are several or where one would share it.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +18,22 @@ pub(crate) struct Shared {
     ports: BTreeSet<(Port, u32)>,
     /// How many holders have which keys; nothing stands for no key.
     groups: Vec<(Option<u32>, u32)>,
-    namespaces: BTreeMap<Arc<str>, u32>,
+    namespaces: BTreeMap<Namespace, u32>,
     /// How many holders have agreed to share with a namespace that is not theirs.
     consents: BTreeMap<String, u32>,
+}
+
+/// A namespace with its hash, so that few names are compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Namespace {
+    hash: u64,
+    name: Arc<str>,
+}
+
+impl Namespace {
+    fn of(owner: &Owner) -> Self {
+        Self { hash: hash::of_texts(owner.namespace(), ""), name: owner.shared_namespace().clone() }
+    }
 }
 
 impl Shared {
@@ -29,7 +44,7 @@ impl Shared {
             Some(entry) => entry.1 += 1,
             None => self.groups.push((group, 1)),
         }
-        *self.namespaces.entry(record.owner.shared_namespace().clone()).or_default() += 1;
+        *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
         if let Some(sharing) = record.sharing() {
             self.ports.extend(sharing.ports.iter().map(|port| (*port, slot)));
             for namespace in agreed(record) {
@@ -45,13 +60,13 @@ impl Shared {
             entry.1 -= 1;
         }
         self.groups.retain(|entry| entry.1 > 0);
-        count_down(&mut self.namespaces, record.owner.namespace());
+        count_down(&mut self.namespaces, &Namespace::of(&record.owner));
         if let Some(sharing) = record.sharing() {
             for port in &sharing.ports {
                 self.ports.remove(&(*port, slot));
             }
             for namespace in agreed(record) {
-                count_down(&mut self.consents, namespace);
+                count_down(&mut self.consents, namespace.as_str());
             }
         }
     }
@@ -83,18 +98,18 @@ impl Shared {
         })
     }
 
-    /// How many holders are in a namespace.
-    pub(crate) fn in_namespace(&self, namespace: &str) -> u32 {
-        self.namespaces.get(namespace).copied().unwrap_or(0)
+    /// How many holders are in the namespace of an owner.
+    pub(crate) fn in_namespace(&self, owner: &Owner) -> u32 {
+        self.namespaces.get(&Namespace::of(owner)).copied().unwrap_or(0)
     }
 
-    /// Whether all holders would share with an owner in `namespace` that agrees to share with `agreed`.
-    pub(crate) fn consents(&self, namespace: &str, agreed: &BTreeSet<String>) -> bool {
-        let inside = self.in_namespace(namespace);
-        let willing = self.consents.get(namespace).copied().unwrap_or(0);
-        let mut theirs = self.namespaces.keys();
+    /// Whether all holders would share with `owner`, which agrees to share with `agreed`, and it with them.
+    pub(crate) fn consents(&self, owner: &Owner, agreed: &BTreeSet<String>) -> bool {
+        let inside = self.in_namespace(owner);
+        let willing = self.consents.get(owner.namespace()).copied().unwrap_or(0);
+        let mut theirs = self.namespaces.keys().map(|other| &*other.name);
         inside + willing == self.holders.len() as u32
-            && theirs.all(|other| **other == *namespace || agreed.contains(&**other))
+            && theirs.all(|other| other == owner.namespace() || agreed.contains(other))
     }
 }
 
@@ -104,7 +119,7 @@ fn agreed(record: &Record) -> impl Iterator<Item = &String> {
     all.filter(|namespace| **namespace != *record.owner.namespace())
 }
 
-fn count_down<K: Ord + core::borrow::Borrow<str>>(counts: &mut BTreeMap<K, u32>, key: &str) {
+fn count_down<K: Ord + Borrow<Q>, Q: Ord + ?Sized>(counts: &mut BTreeMap<K, u32>, key: &Q) {
     if let Some(count) = counts.get_mut(key) {
         *count -= 1;
         if *count == 0 {
