@@ -141,11 +141,13 @@ impl AddressRange {
     }
 
     fn of_v6(net: Ipv6Net) -> Self {
-        Self {
-            first: IpAddr::V6(net.network()),
-            last: IpAddr::V6(net.broadcast()),
-            prefix: Some(net.prefix_len()),
-        }
+        let last = net.broadcast();
+        // `::/80` to `::/95` would end with the IPv4-mapped addresses.
+        let last = match IpAddr::V6(last).to_canonical() {
+            IpAddr::V4(_) => Address::FIRST_V4.previous().into(),
+            IpAddr::V6(last) => IpAddr::V6(last),
+        };
+        Self { first: IpAddr::V6(net.network()), last, prefix: Some(net.prefix_len()) }
     }
 }
 

@@ -177,3 +177,15 @@ fn an_address_finds_its_pool() {
     assert_eq!(name("fd01::6"), None);
     assert_eq!(name("9.255.255.255"), None);
 }
+
+#[test]
+fn a_prefix_that_ends_with_the_mapped_addresses_leaves_them_to_ipv4() {
+    let low = range("::/80").expect("a range");
+    assert_eq!(low.last(), ip("::fffe:ffff:ffff"));
+    assert_eq!(low.size(), (1 << 48) - (1 << 32));
+    assert!(low.contains(low.first()) && low.contains(low.last()));
+    assert_eq!(low.to_string(), "::/80");
+    assert!(!low.contains(ip("::ffff:10.0.0.1")));
+    let all = pools([pool("six", &["::/80"]), pool("four", &["10.0.0.0/8"])]);
+    assert_eq!(all.containing(ip("10.0.0.1")).map(Pool::name), Some("four"));
+}

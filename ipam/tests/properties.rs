@@ -116,20 +116,19 @@ proptest! {
             copy.snapshot()
         });
         prop_assert_eq!(&allocator.snapshot(), &state, "the original is untouched");
-        let mut owners = BTreeSet::new();
-        for difference in &differences {
-            prop_assert_eq!(&allocator.assignment(&difference.owner), &difference.before);
-            owners.insert(difference.owner.clone());
+        let mut told: BTreeMap<_, _> = allocator.assignments().into_iter().collect();
+        for difference in differences {
+            prop_assert_ne!(&difference.before, &difference.after);
+            let before = match difference.after {
+                Some(after) => told.insert(difference.owner, after),
+                None => told.remove(&difference.owner),
+            };
+            prop_assert_eq!(before, difference.before);
         }
-        let unchanged = allocator.assignments();
         operations.iter().for_each(|operation| apply(&mut allocator, operation));
         prop_assert_eq!(allocator.snapshot(), expected);
-        for difference in &differences {
-            prop_assert_eq!(&allocator.assignment(&difference.owner), &difference.after);
-        }
-        for (owner, assignment) in unchanged.into_iter().filter(|(owner, _)| !owners.contains(owner)) {
-            prop_assert_eq!(allocator.assignment(&owner), Some(assignment));
-        }
+        let now: BTreeMap<_, _> = allocator.assignments().into_iter().collect();
+        prop_assert_eq!(told, now, "the differences are all that differs");
     }
 
     /// No namespace gets more than its quota, however requests follow each other; what was restored above it stays.
