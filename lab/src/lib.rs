@@ -22,7 +22,7 @@
 //! 2. Build: [`Topology`] has what most tests want; or [`Lab`], [`Lab::add_host`],
 //!    [`Lab::add_bridge`], [`Lab::connect`].
 //! 3. Run programs with [`Host::spawn`], code with [`Host::run`], a server with
-//!    [`Host::serve_name`].
+//!    [`Host::serve_name`]; say anything with [`Host::send_frame`].
 //! 4. Look: [`Lab::capture`], [`Probe`], [`Host::neighbour`], [`Host::fetch`].
 //! 5. Break it: [`Port::unplug`], [`Port::cut`], [`Port::cut_in`], [`Port::cut_out`], and
 //!    [`Port::heal`].
@@ -73,6 +73,7 @@ mod frame;
 pub mod harness;
 mod host;
 mod http;
+mod inject;
 mod lab;
 mod lock;
 mod mac;
