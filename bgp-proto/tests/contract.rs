@@ -95,9 +95,9 @@ impl contract::Subject for TwoNeighbors {
     }
 
     fn stimulus(&self, rng: &mut Rng, _: Instant) -> Stimulus {
-        let peer = usize::from(rng.next_u64() % 2 == 0);
+        let peer = usize::from(rng.below(2) == 0);
         let number = (rng.next_u64() % 16) as u8;
-        let connection = usize::from(rng.next_u64() % 4 == 0);
+        let connection = usize::from(rng.below(4) == 0);
         let input = |what| Stimulus::Input { peer, connection, what };
         match rng.next_u64() % 32 {
             0 | 1 => input(What::Accepted),
@@ -107,8 +107,8 @@ impl contract::Subject for TwoNeighbors {
             22 => input(What::Closed),
             23..=26 => Stimulus::Announce { number, set: (rng.next_u64() % 3) as u16 },
             27 | 28 => Stimulus::Withdraw { number },
-            29 => Stimulus::Mark { peer, on: rng.next_u64() % 2 == 0 },
-            30 if rng.next_u64() % 2 == 0 => Stimulus::Stop { peer },
+            29 => Stimulus::Mark { peer, on: rng.below(2) == 0 },
+            30 if rng.below(2) == 0 => Stimulus::Stop { peer },
             30 => Stimulus::BfdDown { peer },
             _ => Stimulus::Start { peer },
         }

@@ -90,22 +90,38 @@ fn check<const BITS: u8, const HOST: usize, const RUN: usize>(
     add_path: bool,
 ) -> bool {
     let id = if add_path { 4 } else { 0 };
+    if !add_path {
+        bytes = skip_host_routes::<BITS, HOST, RUN>(bytes);
+    }
     loop {
-        if !add_path {
-            bytes = skip_host_routes::<BITS, HOST, RUN>(bytes);
-        }
-        if bytes.is_empty() {
-            return true;
-        }
         let Some(&bits) = bytes.get(id) else {
+            return bytes.is_empty();
+        };
+        if BITS == 32
+            && !add_path
+            && let Some((_, rest)) = split_three_octet_run(bytes)
+        {
+            bytes = rest;
+            continue;
+        }
+        if bits > BITS {
+            return false;
+        }
+        let len = 1 + usize::from(bits).div_ceil(8);
+        let Some(rest) = bytes.get(id + len..) else {
             return false;
         };
-        let len = id + 1 + usize::from(bits).div_ceil(8);
-        match bytes.get(len..) {
-            Some(rest) if bits <= BITS => bytes = rest,
-            _ => return false,
-        }
+        bytes = rest;
     }
+}
+
+/// Four prefixes of three octets each, as most of the global table has, without a decision a prefix.
+#[inline]
+fn split_three_octet_run(bytes: &[u8]) -> Option<(&[u8; 16], &[u8])> {
+    let (run, rest) = bytes.split_first_chunk::<16>()?;
+    let is_three = |bits: u8| bits.wrapping_sub(17) < 8;
+    let &[k, _, _, _, l, _, _, _, m, _, _, _, n, ..] = run;
+    (is_three(k) & is_three(l) & is_three(m) & is_three(n)).then_some((run, rest))
 }
 
 /// Most of what an announcer sends, and hears back, are runs of host routes.
@@ -113,8 +129,9 @@ fn skip_host_routes<const BITS: u8, const HOST: usize, const RUN: usize>(
     mut bytes: &[u8],
 ) -> &[u8] {
     while let Some((run, rest)) = bytes.split_first_chunk::<RUN>() {
-        let lengths = run.iter().step_by(HOST);
-        if lengths.fold(0, |differs, bits| differs | (bits ^ BITS)) != 0 {
+        let (routes, _) = run.as_chunks::<HOST>();
+        let differs = |route: &[u8; HOST]| route.first().map_or(0, |bits| bits ^ BITS);
+        if routes.iter().fold(0, |any, route| any | differs(route)) != 0 {
             break;
         }
         bytes = rest;
@@ -135,17 +152,20 @@ impl Iterator for Ipv4Prefixes<'_> {
     #[inline]
     fn next(&mut self) -> Option<(PathId, Ipv4Net)> {
         let path_id = if self.add_path { self.reader.u32()? } else { 0 };
-        let bits = self.reader.u8()?.min(32);
-        let len = usize::from(bits).div_ceil(8);
         // Four octets are read where four follow, which is nearly always; the surplus is masked.
-        let octets = match self.reader.rest().first_chunk::<4>() {
-            Some(&octets) => {
+        let (bits, octets) = match self.reader.rest().first_chunk::<5>() {
+            Some(&[bits, a, b, c, d]) => {
+                let len =
+                    if matches!(bits, 17..=24) { 4 } else { 1 + usize::from(bits).div_ceil(8) };
                 self.reader.take(len)?;
-                octets
+                (bits, [a, b, c, d])
             }
-            None => padded(self.reader.take(len)?),
+            None => {
+                let bits = self.reader.u8()?;
+                (bits, padded(self.reader.take(usize::from(bits).div_ceil(8))?))
+            }
         };
-        let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+        let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits.into())).unwrap_or(0);
         let address = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
         Some((path_id, Ipv4Net::new(address, bits).ok()?))
     }
@@ -158,19 +178,30 @@ impl Iterator for Ipv4Prefixes<'_> {
             let rest = self.reader.rest();
             let tail = skip_host_routes::<32, 5, 40>(rest);
             let (run, _) = rest.split_at_checked(rest.len() - tail.len()).unwrap_or_default();
-            for route in run.chunks_exact(5) {
-                if let &[_, a, b, c, d] = route
-                    && let Ok(net) = Ipv4Net::new(Ipv4Addr::new(a, b, c, d), 32)
-                {
-                    folded = f(folded, (0, net));
-                }
+            for &[_, a, b, c, d] in run.as_chunks::<5>().0 {
+                folded = f(folded, (0, Ipv4Net::from(Ipv4Addr::new(a, b, c, d))));
             }
             self.reader = Reader::new(tail);
         }
-        for item in self {
-            folded = f(folded, item);
+        loop {
+            if !self.add_path
+                && let Some((run, rest)) = split_three_octet_run(self.reader.rest())
+            {
+                for &[bits, a, b, c] in run.as_chunks::<4>().0 {
+                    let mask = u32::MAX << (32 - u32::from(bits).min(31));
+                    let address = u32::from_be_bytes([a, b, c, 0]) & mask;
+                    if let Ok(net) = Ipv4Net::new(Ipv4Addr::from_bits(address), bits) {
+                        folded = f(folded, (0, net));
+                    }
+                }
+                self.reader = Reader::new(rest);
+                continue;
+            }
+            match self.next() {
+                Some(item) => folded = f(folded, item),
+                None => return folded,
+            }
         }
-        folded
     }
 }
 
@@ -187,18 +218,38 @@ impl Iterator for Ipv6Prefixes<'_> {
     #[inline]
     fn next(&mut self) -> Option<(PathId, Ipv6Net)> {
         let path_id = if self.add_path { self.reader.u32()? } else { 0 };
-        let bits = self.reader.u8()?.min(128);
-        let len = usize::from(bits).div_ceil(8);
-        let octets = match self.reader.rest().first_chunk::<16>() {
-            Some(&octets) => {
-                self.reader.take(len)?;
-                octets
+        let (bits, octets) = match self.reader.rest().split_first_chunk::<17>() {
+            Some((&[bits, ref octets @ ..], _)) => {
+                self.reader.take(1 + usize::from(bits).div_ceil(8))?;
+                (bits, *octets)
             }
-            None => padded(self.reader.take(len)?),
+            None => {
+                let bits = self.reader.u8()?;
+                (bits, padded(self.reader.take(usize::from(bits).div_ceil(8))?))
+            }
         };
-        let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+        let mask = u128::MAX.checked_shl(128_u32.saturating_sub(bits.into())).unwrap_or(0);
         let address = Ipv6Addr::from_bits(u128::from_be_bytes(octets) & mask);
         Some((path_id, Ipv6Net::new(address, bits).ok()?))
+    }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut f: F) -> B {
+        let mut folded = init;
+        if !self.add_path {
+            let rest = self.reader.rest();
+            let tail = skip_host_routes::<128, 17, 136>(rest);
+            let (run, _) = rest.split_at_checked(rest.len() - tail.len()).unwrap_or_default();
+            for route in run.as_chunks::<17>().0 {
+                let [_, octets @ ..] = *route;
+                folded = f(folded, (0, Ipv6Net::from(Ipv6Addr::from(octets))));
+            }
+            self.reader = Reader::new(tail);
+        }
+        for item in self {
+            folded = f(folded, item);
+        }
+        folded
     }
 }
 
