@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -75,6 +78,8 @@ struct Inner {
     namespace: Namespace,
     index: u32,
     ports: Mutex<Vec<Arc<PortRecord>>>,
+    /// How many cables were laid to it, or begun to be.
+    cables: AtomicUsize,
 }
 
 impl Bridge {
@@ -97,7 +102,12 @@ impl Bridge {
             made.map_err(LabError::netlink(format!("create the bridge {ifname}")))?;
             Ok(netlink::link(&netlink, &ifname).await?.index)
         })?;
-        Ok(Self(Arc::new(Inner { namespace, index, ports: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            namespace,
+            index,
+            ports: Mutex::default(),
+            cables: AtomicUsize::new(0),
+        })))
     }
 
     /// The name given to [`Lab::add_bridge`](crate::Lab::add_bridge).
@@ -129,6 +139,11 @@ impl Bridge {
 
     pub(crate) fn namespace(&self) -> &Namespace {
         &self.0.namespace
+    }
+
+    /// A number that no other cable to this bridge has.
+    pub(crate) fn next_cable(&self) -> usize {
+        self.0.cables.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn ports(&self) -> Vec<Arc<PortRecord>> {

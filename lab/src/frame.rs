@@ -24,7 +24,8 @@ pub struct Frame {
     pub host: Arc<str>,
     /// Whether that host sent it or was to receive it. A bridge's capture holds sent ones only.
     pub direction: Direction,
-    /// False for what a host sent into a [cut](crate::Port::cut): nobody received it.
+    /// False for what a host sent into a [cut](crate::Port::cut): nobody received it. Of a frame
+    /// sent while the cut is being made or healed, it may say either.
     pub delivered: bool,
     /// From the destination's MAC to the end of the payload, without checksum.
     pub bytes: Vec<u8>,
@@ -218,3 +219,6 @@ fn link_option(mut options: &[u8]) -> Option<Mac> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::{
     process::Command,
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU16, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -35,7 +35,7 @@ pub struct Host(Arc<Inner>);
 struct Inner {
     namespace: Namespace,
     number: u16,
-    interfaces: AtomicU8,
+    interfaces: AtomicU16,
     processes: Mutex<Vec<Weak<Running>>>,
 }
 
@@ -51,7 +51,7 @@ impl Host {
         Ok(Self(Arc::new(Inner {
             namespace,
             number,
-            interfaces: AtomicU8::new(0),
+            interfaces: AtomicU16::new(0),
             processes: Mutex::default(),
         })))
     }
@@ -69,7 +69,8 @@ impl Host {
     pub(crate) fn next_mac(&self) -> Mac {
         let [high, low] = self.0.number.to_be_bytes();
         let interface = self.0.interfaces.fetch_add(1, Ordering::Relaxed);
-        Mac([2, 0, 0, high, low, interface])
+        let [above_255, interface] = interface.to_be_bytes();
+        Mac([2, 0, above_255, high, low, interface])
     }
 
     /// Runs `work` on a thread inside the machine, waits for it and returns its result: open
@@ -231,7 +232,8 @@ impl Host {
     }
 
     /// Waits until the cache entry of `address` is as `wanted` says, without sending anything: the
-    /// kernel tells when an entry changes. `None` is an entry that does not exist.
+    /// kernel tells when an entry changes. `None` is an entry that does not exist. That it begins to
+    /// ask, the kernel tells nobody: [`Incomplete`](crate::NeighbourState::Incomplete) may be missed.
     ///
     /// # Errors
     /// [`LabError::Timeout`].

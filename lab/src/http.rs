@@ -28,7 +28,7 @@ impl Host {
     /// `http://[fd00::1]:8080/path`.
     ///
     /// # Errors
-    /// A URL of another form, no connection, or an answer that is no HTTP.
+    /// A URL of another form, no connection, or an answer that is no HTTP or not whole.
     pub fn fetch(&self, url: &str) -> Result<Page> {
         self.fetch_within(url, Duration::from_secs(5))
     }
@@ -71,12 +71,19 @@ fn exchange(address: SocketAddr, path: &str, limit: Duration) -> io::Result<Vec<
 /// Splits an answer that ends with its connection into status and body.
 fn page(url: &str, answer: &[u8]) -> Result<Page> {
     let bad = |why: &str| LabError::Http { url: url.to_owned(), why: why.to_owned() };
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| bad("its head has no end"))?;
+    let end = answer.windows(4).position(|end| end == b"\r\n\r\n");
+    let (head, body) = answer.split_at(end.ok_or_else(|| bad("its head has no end"))?);
+    let (head, body) = (String::from_utf8_lossy(head), body.get(4..).unwrap_or_default());
     let status = head.split_ascii_whitespace().nth(1).and_then(|status| status.parse().ok());
     let status = status.filter(|_| head.starts_with("HTTP/1."));
     let status = status.ok_or_else(|| bad("it has no status line"))?;
-    Ok(Page { status, body: body.to_owned() })
+    let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+    let length = fields.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = length.and_then(|(_, value)| value.trim().parse::<usize>().ok());
+    if let Some(length) = length.filter(|length| body.len() < *length) {
+        return Err(bad(&format!("its body ends after {} of {length} bytes", body.len())));
+    }
+    Ok(Page { status, body: String::from_utf8_lossy(body).into_owned() })
 }
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use crate::{
     port::Port,
 };
 
-/// A small network of its own. Dropping it ends its processes and removes its namespaces.
+/// A small network of its own. Dropping it ends its processes; its namespaces go once no [`Host`],
+/// [`Bridge`] or [`Port`] of it is held any more, nor anything that works in one.
 ///
 /// Any number of labs live side by side, in one process or in several: their names never clash,
 /// because nothing of a lab has a name outside of it.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::{Handle, MulticastGroup, new_connection, new_multicast_connection};
 use rustix::{
@@ -123,6 +123,8 @@ impl Namespace {
                         let source = io::ErrorKind::UnexpectedEof.into();
                         return Err(LabError::Io { action: "follow netlink".to_owned(), source });
                     }
+                    // One look is enough for all the changes that came by now.
+                    while changes.next().now_or_never().flatten().is_some() {}
                 }
             }));
             found.unwrap_or(Err(LabError::Timeout { what, waited: limit }))

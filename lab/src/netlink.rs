@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use futures_util::TryStreamExt;
 use ipnet::IpNet;
-use netlink_packet_core::DefaultNla;
+use netlink_packet_core::{DefaultNla, ErrorMessage};
 use netlink_packet_route::{
     AddressFamily,
     address::{AddressAttribute, AddressFlags, AddressMessage},
@@ -121,10 +121,18 @@ pub(crate) async fn delete_address(netlink: &Handle, index: u32, net: IpNet) -> 
         netlink.address().get().set_link_index_filter(index).execute().try_collect().await?;
     for message in all {
         if address(&message) == Some(net) {
-            netlink.address().del(message).execute().await?;
+            match netlink.address().del(message).execute().await {
+                // Somebody else was faster.
+                Err(Error::NetlinkError(error)) if is(&error, Errno::EADDRNOTAVAIL) => {}
+                other => other?,
+            }
         }
     }
     Ok(())
+}
+
+fn is(error: &ErrorMessage, errno: Errno) -> bool {
+    error.raw_code() == -(errno as i32)
 }
 
 /// The addresses of an interface, or of all.
@@ -201,7 +209,7 @@ pub(crate) async fn flush_neighbours(netlink: &Handle) -> Result<(), Error> {
         }
         match netlink.neighbours().del(message).execute().await {
             // It went away by itself in the meantime.
-            Err(Error::NetlinkError(error)) if error.raw_code() == -(Errno::ENOENT as i32) => {}
+            Err(Error::NetlinkError(error)) if is(&error, Errno::ENOENT) => {}
             other => other?,
         }
     }

@@ -40,7 +40,7 @@ impl Port {
     pub(crate) fn connect(host: &Host, bridge: &Bridge, ifname: &str) -> Result<Self> {
         check_ifname(ifname)?;
         // The host's name, as far as it fits, then a number that tells two cables apart.
-        let number = bridge.ports().len();
+        let number = bridge.next_cable();
         let short: String = host.name().chars().filter(char::is_ascii_alphanumeric).collect();
         let here = format!("{:.10}-{number}", short);
         let action = format!("connect {ifname} of {} to {}", host.name(), bridge.name());
@@ -101,11 +101,12 @@ impl Port {
     /// the others: the bridge still takes this port for the way to the host. The cut ends early if
     /// the host itself sets its interface down and up.
     pub fn cut(&self) -> Result<()> {
-        self.record.begin_drop();
         let action = format!("cut {self}");
         let index = self.record.index;
-        self.bridge.namespace().netlink(async move |netlink| {
-            netlink::disable_port(&netlink, index).await.map_err(LabError::netlink(action))
+        self.drop_from_now(|| {
+            self.bridge.namespace().netlink(async move |netlink| {
+                netlink::disable_port(&netlink, index).await.map_err(LabError::netlink(action))
+            })
         })
     }
 
@@ -130,12 +131,13 @@ impl Port {
     /// [`LabError::Topology`] where the kernel is older.
     pub fn cut_out(&self) -> Result<()> {
         // A locked port accepts only senders known behind it, and the bridge is to know none.
-        self.record.begin_drop();
-        self.set_port(vec![
-            InfoBridgePort::Learning(false),
-            InfoBridgePort::Locked(true),
-            InfoBridgePort::Flush,
-        ])?;
+        self.drop_from_now(|| {
+            self.set_port(vec![
+                InfoBridgePort::Learning(false),
+                InfoBridgePort::Locked(true),
+                InfoBridgePort::Flush,
+            ])
+        })?;
         let index = self.record.index;
         let locked = self.bridge.namespace().netlink(async move |netlink| {
             let port = netlink::port(&netlink, index).await?;
@@ -162,6 +164,16 @@ impl Port {
         self.set_link(true)?;
         self.wait_until_forwarding()?;
         self.host.wait_for_carrier(&self.ifname, true, SETTLE)
+    }
+
+    /// Makes a cut. It is noted first, since a capture judges frames while the kernel is at it.
+    fn drop_from_now(&self, cut: impl FnOnce() -> Result<()>) -> Result<()> {
+        let noted = self.record.begin_drop();
+        let made = cut();
+        if made.is_err() && noted {
+            self.record.end_drop();
+        }
+        made
     }
 
     fn set_link(&self, up: bool) -> Result<()> {

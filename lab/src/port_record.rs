@@ -33,13 +33,17 @@ impl PortRecord {
         lock(&self.deaf).iter().any(within)
     }
 
-    pub(crate) fn begin_drop(&self) {
+    /// Notes that a cut begins; false if one is on already.
+    pub(crate) fn begin_drop(&self) -> bool {
         let mut spans = lock(&self.deaf);
-        if spans.last().is_none_or(|span| span.to.is_some()) {
+        let fresh = spans.last().is_none_or(|span| span.to.is_some());
+        if fresh {
             spans.push(Span { from: Instant::now(), to: None });
         }
+        fresh
     }
 
+    /// Notes that frames pass again.
     pub(crate) fn end_drop(&self) {
         if let Some(span) = lock(&self.deaf).last_mut() {
             span.to.get_or_insert_with(Instant::now);

@@ -79,14 +79,22 @@ impl Probe {
         let opened = host.run(move || probe.open())?;
         let failed = || LabError::io(format!("probe {} from {}", self.target, host.name()));
         let socket = opened.map_err(failed())?;
+        let (sending, listening) = (socket.try_clone(), socket.try_clone());
+        let (sending, listening) = (sending.map_err(failed())?, listening.map_err(failed())?);
         let shared = Arc::new(State::default());
-        let mut threads = Vec::new();
-        for role in [Self::send, Self::receive] {
-            let socket = socket.try_clone().map_err(failed())?;
-            let (probe, shared) = (self.clone(), Arc::clone(&shared));
-            threads.push(host.start(move || role(&probe, &socket, &shared))?);
-        }
-        Ok(Probing { target: self.target, every: self.every, socket, shared, threads })
+        // Whole before the threads are: dropping it ends those that started.
+        let mut probing = Probing {
+            target: self.target,
+            every: self.every,
+            socket,
+            shared: Arc::clone(&shared),
+            listener: None,
+            sender: None,
+        };
+        let (probe, state) = (self.clone(), Arc::clone(&shared));
+        probing.listener = Some(host.start(move || probe.receive(&listening, &state))?);
+        probing.sender = Some(host.start(move || self.send(&sending, &shared))?);
+        Ok(probing)
     }
 
     fn open(&self) -> io::Result<Socket> {
@@ -104,7 +112,7 @@ impl Probe {
     /// The thread that sends.
     fn send(&self, socket: &Socket, shared: &State) {
         let mut due = Instant::now();
-        while !shared.stopped.load(Ordering::Acquire) {
+        while !shared.silent.load(Ordering::Acquire) {
             let number = {
                 let mut samples = lock(&shared.samples);
                 samples.push(Sample { sent_at: Instant::now(), answer: None });
@@ -116,12 +124,14 @@ impl Probe {
             if (&*socket).write(&packet).is_err() {
                 let _ = (&*socket).write(&packet);
             }
-            due += self.every;
-            let now = Instant::now();
-            match due.checked_duration_since(now) {
-                Some(left) => thread::sleep(left),
-                // The machine was busy: no burst to make up for it.
-                None => due = now,
+            // If the machine was busy, no burst makes up for it.
+            due = (due + self.every).max(Instant::now());
+            loop {
+                let left = due.saturating_duration_since(Instant::now());
+                if left.is_zero() || shared.silent.load(Ordering::Acquire) {
+                    break;
+                }
+                thread::park_timeout(left);
             }
         }
     }
@@ -129,7 +139,7 @@ impl Probe {
     /// The thread that listens.
     fn receive(&self, mut socket: &Socket, shared: &State) {
         let mut buffer = [0; 2048];
-        while !shared.stopped.load(Ordering::Acquire) {
+        while !shared.deaf.load(Ordering::Acquire) {
             // Refusals and unreachable messages are no answers.
             let Ok(length) = socket.read(&mut buffer) else { continue };
             let at = Instant::now();
@@ -171,14 +181,18 @@ pub struct Probing {
     every: Duration,
     socket: Socket,
     shared: Arc<State>,
-    threads: Vec<JoinHandle<()>>,
+    listener: Option<JoinHandle<()>>,
+    sender: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     samples: Mutex<Vec<Sample>>,
     changed: Condvar,
-    stopped: AtomicBool,
+    /// Nothing is sent any more.
+    silent: AtomicBool,
+    /// Nothing is listened to any more.
+    deaf: AtomicBool,
 }
 
 impl Probing {
@@ -253,7 +267,7 @@ impl Probing {
 
     /// Ends it, waiting shortly for the answer to the last probe, and reports.
     pub fn stop(mut self) -> ProbeReport {
-        self.shared.stopped.store(true, Ordering::Release);
+        self.fall_silent();
         let answered = |samples: &[Sample]| samples.last().is_none_or(|last| last.answer.is_some());
         // A last probe that stays unanswered is a finding, not a failure.
         let _ = self.wait("the last answer".to_owned(), GRACE, answered);
@@ -261,11 +275,22 @@ impl Probing {
         self.report()
     }
 
+    /// Ends the sending: when this returns, the last sample is there.
+    fn fall_silent(&mut self) {
+        self.shared.silent.store(true, Ordering::Release);
+        if let Some(sender) = self.sender.take() {
+            sender.thread().unpark();
+            let _ = sender.join();
+        }
+    }
+
     fn end(&mut self) {
-        self.shared.stopped.store(true, Ordering::Release);
+        self.shared.deaf.store(true, Ordering::Release);
+        // It wakes the listener.
         let _ = self.socket.shutdown(Shutdown::Both);
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
+        self.fall_silent();
+        if let Some(listener) = self.listener.take() {
+            let _ = listener.join();
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Programs that run on a host.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    os::{fd::OwnedFd, unix::process::CommandExt},
+    io::{self, BufRead, BufReader, Read},
+    os::{
+        fd::OwnedFd,
+        unix::process::{CommandExt, ExitStatusExt},
+    },
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
     thread,
@@ -12,7 +15,10 @@ use std::{
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal},
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process_group, pidfd_open,
+        pidfd_send_signal, waitid,
+    },
 };
 
 use crate::{
@@ -42,11 +48,19 @@ pub struct Process(Arc<Running>);
 #[derive(Debug)]
 pub(crate) struct Running {
     name: String,
-    child: Mutex<Child>,
+    child: Mutex<Leader>,
     group: Pid,
     /// Names the process for good, whoever gets its number later.
     pidfd: OwnedFd,
     output: Arc<Output>,
+}
+
+/// The first process of a group. It stays unreaped until the end, also when it has ended itself:
+/// as long as its number is taken, it names its group and no other.
+#[derive(Debug)]
+struct Leader {
+    child: Child,
+    reaped: bool,
 }
 
 #[derive(Debug)]
@@ -73,7 +87,14 @@ impl Process {
         let started = namespace.ask(move |_| command.spawn())?;
         let mut child = started.map_err(LabError::io(failed.as_str()))?;
         let group = Pid::from_child(&child);
-        let pidfd = pidfd_open(group, PidfdFlags::empty()).map_err(LabError::io(failed))?;
+        let pidfd = match pidfd_open(group, PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(LabError::io(failed)(error));
+            }
+        };
         let output = Arc::new(Output { state: Mutex::default(), grown: Condvar::new() });
         lock(&output.state).open_streams = 2;
         if let Some(stdout) = child.stdout.take() {
@@ -82,7 +103,7 @@ impl Process {
         if let Some(stderr) = child.stderr.take() {
             read_lines(stderr, true, Arc::clone(&output));
         }
-        let child = Mutex::new(child);
+        let child = Mutex::new(Leader { child, reaped: false });
         Ok(Self(Arc::new(Running { name, child, group, pidfd, output })))
     }
 
@@ -172,10 +193,12 @@ impl Process {
 
     /// Whether it runs, or is frozen.
     pub fn is_running(&self) -> bool {
-        matches!(lock(&self.0.child).try_wait(), Ok(None))
+        let mut end = [PollFd::new(&self.0.pidfd, PollFlags::IN)];
+        matches!(poll(&mut end, Some(&Timespec::default())), Ok(0))
     }
 
-    /// Waits until it ended and all its output was read.
+    /// Waits until it ended and all its output was read; if what it started holds on to its output,
+    /// until the limit.
     ///
     /// # Errors
     /// [`LabError::Timeout`]; it runs on.
@@ -195,7 +218,7 @@ impl Process {
                 Err(error) => return Err(LabError::io(what())(error)),
             }
         }
-        let status = lock(&self.0.child).wait().map_err(LabError::io(what()))?;
+        let status = self.0.status().map_err(LabError::io(what()))?;
         let mut state = lock(&self.0.output.state);
         // A child of its own may hold the pipe open for longer than we want to wait.
         while state.open_streams > 0 {
@@ -220,12 +243,26 @@ impl Drop for Process {
 impl Running {
     /// Kills the process group and reaps the process. Twice is no harm.
     pub(crate) fn end(&self) {
-        let mut child = lock(&self.child);
-        // Not reaped yet, so the number is still its own.
-        if matches!(child.try_wait(), Ok(None)) {
+        let mut leader = lock(&self.child);
+        if !leader.reaped {
             let _ = kill_process_group(self.group, Signal::KILL);
-            let _ = child.wait();
+            leader.reaped = leader.child.wait().is_ok();
         }
+    }
+
+    /// How the process ended, once it did.
+    fn status(&self) -> io::Result<ExitStatus> {
+        let mut leader = lock(&self.child);
+        if leader.reaped {
+            return leader.child.wait();
+        }
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let ended = waitid(WaitId::Pid(self.group), look)?.ok_or(io::ErrorKind::NotFound)?;
+        // As wait(2) packs it: the code in the second byte, or a signal and whether it dumped core.
+        let code = ended.exit_status().map(|code| (code & 0xff) << 8);
+        let core = if ended.dumped() { 0x80 } else { 0 };
+        let signal = ended.terminating_signal().map(|signal| signal | core);
+        Ok(ExitStatus::from_raw(code.or(signal).unwrap_or_default()))
     }
 }
 

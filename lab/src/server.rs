@@ -5,7 +5,7 @@ use std::{
     net::{Ipv6Addr, Shutdown, TcpListener, TcpStream},
     os::fd::AsRawFd,
     sync::{
-        Arc,
+        Arc, Mutex, Weak,
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
@@ -19,11 +19,12 @@ use nix::{
         sockopt::Ipv6RecvPacketInfo,
     },
 };
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use crate::{
     error::{LabError, Result},
     host::Host,
+    lock::lock,
 };
 
 /// Answers on one port of a host, on all its addresses, present and future, IPv4 and IPv6:
@@ -34,8 +35,12 @@ pub struct Server {
     port: u16,
     sockets: [Socket; 2],
     stopped: Arc<AtomicBool>,
+    clients: Arc<Clients>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// The connections that are being answered.
+type Clients = Mutex<Vec<Weak<TcpStream>>>;
 
 impl Host {
     /// Serves the host's name on `port`.
@@ -55,13 +60,16 @@ impl Server {
         let listener: TcpListener = sockets[0].try_clone().map_err(failed())?.into();
         let datagrams = sockets[1].try_clone().map_err(failed())?;
         let stopped = Arc::new(AtomicBool::new(false));
+        let clients = Arc::new(Clients::default());
         let (http_stopped, echo_stopped) = (Arc::clone(&stopped), Arc::clone(&stopped));
         let (page, name) = (host.name().to_owned(), host.name().to_owned());
-        let threads = vec![
-            host.start(move || serve_http(&listener, &page, &http_stopped))?,
-            host.start(move || echo(&datagrams, &name, &echo_stopped))?,
-        ];
-        Ok(Self { port, sockets, stopped, threads })
+        let served = Arc::clone(&clients);
+        // Whole before the threads are: dropping it ends those that started.
+        let mut server = Self { port, sockets, stopped, clients, threads: Vec::new() };
+        let http = host.start(move || serve_http(&listener, &page, &served, &http_stopped))?;
+        server.threads.push(http);
+        server.threads.push(host.start(move || echo(&datagrams, &name, &echo_stopped))?);
+        Ok(server)
     }
 
     /// The port it serves.
@@ -79,6 +87,9 @@ impl Drop for Server {
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join();
+        }
+        for client in lock(&self.clients).drain(..).filter_map(|client| client.upgrade()) {
+            let _ = client.shutdown(Shutdown::Both);
         }
     }
 }
@@ -98,19 +109,24 @@ fn bind(kind: Type, port: u16) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn serve_http(listener: &TcpListener, name: &str, stopped: &AtomicBool) {
+fn serve_http(listener: &TcpListener, name: &str, clients: &Clients, stopped: &AtomicBool) {
     for stream in listener.incoming() {
         if stopped.load(Ordering::Acquire) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let name = name.to_owned();
-        thread::spawn(move || drop(answer(stream, &name)));
+        let (stream, name) = (Arc::new(stream), name.to_owned());
+        {
+            let mut clients = lock(clients);
+            clients.retain(|client| client.strong_count() > 0);
+            clients.push(Arc::downgrade(&stream));
+        }
+        thread::spawn(move || drop(answer(&stream, &name)));
     }
 }
 
 /// Reads one request to the end of its head, and answers it.
-fn answer(mut stream: TcpStream, name: &str) -> io::Result<()> {
+fn answer(mut stream: &TcpStream, name: &str) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
@@ -127,7 +143,7 @@ fn answer(mut stream: TcpStream, name: &str) -> io::Result<()> {
          Connection: close\r\n\r\n{body}",
         body.len()
     )?;
-    SockRef::from(&stream).shutdown(Shutdown::Write)
+    stream.shutdown(Shutdown::Write)
 }
 
 /// Answers datagrams from the very address that they were sent to, as a client expects of a

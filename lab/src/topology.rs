@@ -80,7 +80,7 @@ impl Topology {
     /// Builds it with so many nodes: 1 to 26.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// Another number of nodes; what the kernel refuses.
     pub fn new(name: &str, nodes: u8) -> Result<Self> {
         Self::with_lan(name, nodes, &BridgeOptions::default())
     }
@@ -88,8 +88,12 @@ impl Topology {
     /// Builds it with a LAN of other settings.
     ///
     /// # Errors
-    /// What the kernel refuses.
+    /// As [`new`](Self::new).
     pub fn with_lan(name: &str, nodes: u8, options: &BridgeOptions) -> Result<Self> {
+        if !(1..=26).contains(&nodes) {
+            let what = format!("a topology has 1 to 26 nodes, not {nodes}");
+            return Err(LabError::Topology { what });
+        }
         let lab = Lab::new(name)?;
         let lan = lab.add_bridge_with("lan", options)?;
         let outside = lab.add_bridge("outside")?;

@@ -1,10 +1,16 @@
 //! The lab itself: does a network built here behave as a network?
 
+#![allow(clippy::disallowed_methods, reason = "a real kernel answers in real time")]
+
 use std::{
-    net::{IpAddr, UdpSocket},
+    io::Read,
+    net::{IpAddr, TcpStream, UdpSocket},
     process::{Command, ExitCode},
-    sync::Arc,
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use vipcast_lab::{
@@ -30,6 +36,12 @@ fn main() -> ExitCode {
         test("a capture of a silent bridge is empty", a_capture_of_a_silent_bridge_is_empty),
         test("a probe names who answers", a_probe_names_who_answers),
         test("ICMP probes are answered, both families", icmp_probes_are_answered),
+        test("a stopped probe still hears what is under way", a_stopped_probe_hears_the_rest),
+        test("a probe stops without waiting for its next turn", a_slow_probe_stops_at_once),
+        test("a dropped server lets its clients go", a_dropped_server_lets_its_clients_go),
+        test("a capture ends in the midst of a flood", a_capture_ends_in_a_flood),
+        test("a frame made by hand goes out as it is", a_frame_made_by_hand_goes_out),
+        test("cables can be laid side by side", cables_can_be_laid_side_by_side),
         test("neighbours are seen and forgotten", neighbours_are_seen_and_forgotten),
         test("a process is read, signalled and awaited", a_process_is_read_and_signalled),
         test("labs of the same name live side by side", labs_of_the_same_name_live_side_by_side),
@@ -270,6 +282,131 @@ fn icmp_probes_are_answered() -> TestResult {
     Ok(())
 }
 
+/// Each answer takes 50 ms, and so some fifty are under way at any time.
+fn a_stopped_probe_hears_the_rest() -> TestResult {
+    let net = Topology::new("late", 1)?;
+    let socket = net.nodes[0].run(|| UdpSocket::bind("172.18.1.1:80"))??;
+    let answers = socket.try_clone()?;
+    let (queue, due) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 64];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let late = Instant::now() + Duration::from_millis(50);
+            if length == 0 || queue.send((late, buffer[..length].to_vec(), from)).is_err() {
+                return;
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        for (late, datagram, to) in due {
+            std::thread::sleep(late.saturating_duration_since(Instant::now()));
+            drop(answers.send_to(&datagram, to));
+        }
+    });
+    let probing = Probe::udp("172.18.1.1:80".parse()?).start(&net.client)?;
+    probing.wait_for_answers(10, LIMIT)?;
+    assert_eq!(probing.stop().lost(), 0);
+    Ok(())
+}
+
+fn a_slow_probe_stops_at_once() -> TestResult {
+    let net = Topology::new("slow", 1)?;
+    let _server = net.nodes[0].serve_name(80)?;
+    let hourly = Probe::udp("172.18.1.1:80".parse()?).every(Duration::from_secs(3600));
+    let probing = hourly.start(&net.client)?;
+    let (done, stopped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(probing.stop()));
+    assert_eq!(stopped.recv_timeout(LIMIT)?.lost(), 0);
+    Ok(())
+}
+
+fn a_dropped_server_lets_its_clients_go() -> TestResult {
+    let net = Topology::new("let go", 1)?;
+    let server = net.nodes[0].serve_name(80)?;
+    let mut silent = net.client.run(|| TcpStream::connect("172.18.1.1:80"))??;
+    // The server has taken the connection: it took a later one.
+    net.client.fetch("http://172.18.1.1/")?;
+    drop(server);
+    // Less than the time that a server gives a client to ask.
+    silent.set_read_timeout(Some(Duration::from_secs(3)))?;
+    assert_eq!(silent.read(&mut [0])?, 0);
+    Ok(())
+}
+
+fn a_capture_ends_in_a_flood() -> TestResult {
+    let net = Topology::new("flood", 1)?;
+    let mouth = net.client.run(|| UdpSocket::bind("172.18.2.1:0"))??;
+    mouth.connect("172.18.1.1:9")?;
+    let over = Arc::new(AtomicBool::new(false));
+    let flood = |_| {
+        let (mouth, over) = (mouth.try_clone()?, Arc::clone(&over));
+        Ok(std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                drop(mouth.send(&[0; 1000]));
+            }
+        }))
+    };
+    let floods = (0..4).map(flood).collect::<std::io::Result<Vec<_>>>()?;
+    let capture = net.lab.capture(&net.lan)?;
+    capture.wait_for("the flood", LIMIT, |frame| frame.bytes.len() > 1000)?;
+    let (done, stopped) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(capture.stop().map(|caught| caught.frames.len())));
+    let caught = stopped.recv_timeout(LIMIT);
+    over.store(true, Ordering::Relaxed);
+    for flood in floods {
+        flood.join().map_err(|_| "a flood panicked")?;
+    }
+    assert!(caught?? > 0);
+    Ok(())
+}
+
+fn a_frame_made_by_hand_goes_out() -> TestResult {
+    let net = Topology::new("by hand", 1)?;
+    let (client, node) = (&net.client, &net.nodes[0]);
+    let [own, other] = [client.mac("eth0")?, node.mac("eth0")?];
+    // A question for the node from 172.18.2.77, of which no host knows.
+    let mut frame = Vec::from(Mac::BROADCAST.0);
+    frame.extend(own.0);
+    frame.extend([0x08, 0x06, 0, 1, 8, 0, 6, 4, 0, 1]);
+    frame.extend(own.0);
+    frame.extend([172, 18, 2, 77, 0, 0, 0, 0, 0, 0, 172, 18, 1, 1]);
+    let capture = net.lab.capture(&net.lan)?;
+    client.send_frame("eth0", &frame)?;
+    let reply = capture.wait_for("the reply", LIMIT, |frame| {
+        frame.arp().is_some_and(|arp| arp.is_reply() && arp.sha == other)
+    })?;
+    assert_eq!(reply.arp().map(|arp| arp.tpa.octets()), Some([172, 18, 2, 77]));
+    let mut malformed = frame[..17].to_vec();
+    malformed[6] = 0xff;
+    client.send_frame("eth0", &malformed)?;
+    capture.wait_for("the malformed one", LIMIT, |seen| seen.bytes == malformed)?;
+    let caught = capture.stop()?.frames;
+    assert!(caught.iter().any(|seen| seen.bytes == frame && &*seen.host == "client"), "{caught:?}");
+    let none = client.send_frame("eth7", &frame);
+    assert!(matches!(none, Err(LabError::Topology { .. })), "{none:?}");
+    for wrong in [&frame[..13], &[0; 2000]] {
+        let refused = client.send_frame("eth0", wrong);
+        assert!(matches!(refused, Err(LabError::Io { .. })), "{refused:?}");
+    }
+    Ok(())
+}
+
+fn cables_can_be_laid_side_by_side() -> TestResult {
+    let lab = Lab::new("cables")?;
+    let lan = lab.add_bridge("lan")?;
+    // Names that a port's own name has no room to tell apart.
+    let hosts = (0..8).map(|number| lab.add_host(&format!("the-same-start-{number}")));
+    let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+    std::thread::scope(|scope| {
+        let laying: Vec<_> =
+            hosts.iter().map(|host| scope.spawn(|| lab.connect(host, &lan, "eth0", &[]))).collect();
+        laying.into_iter().try_for_each(|laid| {
+            laid.join().map_err(|_| "a panic")??;
+            Ok(())
+        })
+    })
+}
+
 fn neighbours_are_seen_and_forgotten() -> TestResult {
     let net = Topology::new("neighbours", 1)?;
     let node = &net.nodes[0];
@@ -353,6 +490,10 @@ fn mistakes_are_refused_with_reasons() -> TestResult {
     assert!(matches!(twice, Err(LabError::Netlink { .. })), "{twice:?}");
     let error = host.fetch("https://10.0.0.1/").err().ok_or("fetched")?;
     assert!(error.to_string().contains("a URL like http://"), "{error}");
+    for wrong in [0, 27] {
+        let refused = Topology::new("mistakes", wrong).err().ok_or("built")?;
+        assert!(refused.to_string().contains("1 to 26"), "{refused}");
+    }
     let missing = host.mac("eth7").err().ok_or("found")?;
     assert!(missing.to_string().contains("eth7"), "{missing}");
     Ok(())

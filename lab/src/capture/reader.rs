@@ -32,11 +32,16 @@ use crate::{
 /// The longest frame that is kept whole: more than any that offloads can build.
 const SNAP_LENGTH: u32 = 256 * 1024;
 
+/// The instruction that ends a filter, with how much of the frame is kept.
+const RETURN: u16 = 0x06;
+
+/// How many frames are read before a look whether to stop.
+const BATCH: usize = 256;
+
 /// A program for the kernel: it passes on the frames of the tap.
 fn filter(tap: &Tap) -> Vec<SockFilter> {
     const LOAD: u16 = 0x20;
     const JUMP_EQUAL: u16 = 0x15;
-    const RETURN: u16 = 0x06;
     const PACKET_TYPE: u32 = 0xffff_f004;
     const INTERFACE: u32 = 0xffff_f008;
     const OUTGOING: u32 = 4;
@@ -89,6 +94,17 @@ impl Write for Buffered {
     }
 }
 
+/// What the two clocks say at one moment. A thread may be put aside between two readings, so the
+/// closest of some pairs is taken.
+fn one_moment() -> (Instant, SystemTime) {
+    let pairs = (0..8).map(|_| {
+        let (before, wall) = (Instant::now(), SystemTime::now());
+        (before.elapsed(), before, wall)
+    });
+    let closest = pairs.min_by_key(|(width, ..)| *width);
+    closest.map_or_else(|| (Instant::now(), SystemTime::now()), |(_, at, wall)| (at, wall))
+}
+
 /// The thread of a capture.
 pub(super) struct Reader {
     socket: Socket,
@@ -96,7 +112,7 @@ pub(super) struct Reader {
     caught: Arc<Caught>,
     pcap: PcapWriter<Buffered>,
     file: Buffered,
-    /// The same moment on the two clocks: the kernel stamps frames with the wall's.
+    /// One moment on the two clocks: the kernel stamps frames with the wall's.
     start: (Instant, SystemTime),
     buffer: Vec<u8>,
 }
@@ -117,7 +133,7 @@ impl Reader {
         let filter = filter(tap);
         let opened = tap.bridge.namespace().run(move || open(&filter))?;
         let socket = opened.map_err(LabError::io("open a packet socket"))?;
-        let start = (Instant::now(), SystemTime::now());
+        let start = one_moment();
         let buffer = vec![0; SNAP_LENGTH as usize];
         Ok(Self { socket, tap: tap.clone(), caught, pcap, file, start, buffer })
     }
@@ -132,10 +148,11 @@ impl Reader {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => break Err(error.into()),
             }
-            let stopping = !ready[1].revents().is_empty();
-            let read = self.drain();
-            if stopping || read.is_err() {
-                break read;
+            if !ready[1].revents().is_empty() {
+                break self.finish();
+            }
+            if let Err(error) = self.drain() {
+                break Err(error);
             }
         };
         lock(&self.caught.state).ended = true;
@@ -143,9 +160,20 @@ impl Reader {
         result
     }
 
-    /// Reads all that is there, and brings the file up to date.
-    fn drain(&mut self) -> io::Result<()> {
-        while let Some((frame, wall, dropped)) = self.receive()? {
+    /// Lets nothing more in, however much comes, and reads the rest.
+    fn finish(&mut self) -> io::Result<()> {
+        self.socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)])?;
+        while self.drain()? == BATCH {}
+        Ok(())
+    }
+
+    /// Reads what is there, so many at most, and brings the file up to date. Returns how many.
+    fn drain(&mut self) -> io::Result<usize> {
+        for count in 0..BATCH {
+            let Some((frame, wall, dropped)) = self.receive()? else {
+                self.file.flush()?;
+                return Ok(count);
+            };
             if frame.delivered {
                 let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
                 let packet = PcapPacket::new(wall, length, &frame.bytes);
@@ -156,7 +184,8 @@ impl Reader {
             state.dropped = dropped.unwrap_or(state.dropped);
             self.caught.grown.notify_all();
         }
-        self.file.flush()
+        self.file.flush()?;
+        Ok(BATCH)
     }
 
     /// One frame, its wall time since 1970, and how many were lost before it.

@@ -20,3 +20,11 @@ fn an_answer_is_split_into_status_and_body() {
         assert!(page("u", wrong.as_bytes()).is_err(), "{wrong:?}");
     }
 }
+
+#[test]
+fn an_answer_that_is_shorter_than_it_says_is_refused() {
+    let cut = page("u", b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nnode");
+    let said = cut.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(said.contains("4 of 7 bytes"), "{said}");
+    assert!(page("u", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnode").is_ok());
+}
