@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         test("a machine that forbids namespaces says so", a_machine_that_forbids_is_told)
             .needs_tool("unshare")
             .needs_tool("setpriv"),
+        test("a signal that ends a process is told", a_signal_that_ends_a_process_is_told),
         test("a process dies with its lab", a_process_dies_with_its_lab),
+        test("what a process left in its group dies with it", a_group_dies_with_its_process),
         test("a panic leaves nothing behind", a_panic_leaves_nothing_behind),
         test("a host has a name of its own", a_host_has_a_name_of_its_own),
         test("root is root of the machine", root_is_root_of_the_machine).needs_root(),
@@ -141,6 +143,39 @@ fn a_process_dies_with_its_lab() -> TestResult {
     assert!(!alive(pid), "a dropped process is killed");
     drop(lab);
     assert!(!alive(kept.id()), "and so are those of a dropped lab");
+    Ok(())
+}
+
+fn a_group_dies_with_its_process() -> TestResult {
+    let lab = Lab::new("group")?;
+    let host = lab.add_host("a")?;
+    for ended in [true, false] {
+        let last = if ended { "exit 7" } else { "sleep 1000" };
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("sleep 1000 >/dev/null 2>&1 & echo $!; {last}")]);
+        let process = host.spawn(command)?;
+        let left: i32 = process.wait_for_line("", LIMIT)?.text.parse()?;
+        let left = pidfd_open(Pid::from_raw(left).ok_or("no process")?, PidfdFlags::empty())?;
+        if ended {
+            assert_eq!(process.wait(LIMIT)?.code(), Some(7));
+            assert_eq!(process.wait(LIMIT)?.code(), Some(7), "it may be asked again");
+        }
+        assert_eq!(process.is_running(), !ended);
+        drop(process);
+        let limit = Timespec::try_from(LIMIT)?;
+        let died = poll(&mut [PollFd::new(&left, PollFlags::IN)], Some(&limit))?;
+        assert_eq!(died, 1, "what it left lives on; the process itself had ended: {ended}");
+    }
+    Ok(())
+}
+
+fn a_signal_that_ends_a_process_is_told() -> TestResult {
+    let lab = Lab::new("signal")?;
+    let process = lab.add_host("a")?.spawn(sleeper())?;
+    process.kill()?;
+    assert_eq!(process.wait(LIMIT)?.signal(), Some(9));
+    drop(lab);
+    assert_eq!(process.wait(LIMIT)?.signal(), Some(9), "its lab is gone");
     Ok(())
 }
 
