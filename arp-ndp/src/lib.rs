@@ -1,17 +1,19 @@
 //! How does the LAN learn it? ARP and NDP frames, and a responder that answers only for what it holds.
 //!
 //! A [`Responder`] has a table of [`Claim`]s, each an address on a link under a lease. It answers
-//! questions for those addresses, announces them when they are granted, and notices when somebody
-//! else uses them. **No frame leaves without a claim whose lease has not expired**: that is looked
-//! up when the frame is built, not when it was asked for, so that nothing stale leaves after a pause.
+//! questions for those addresses, announces them when they are granted, asks the gateway from them
+//! to learn that it has heard, and notices when somebody else uses them. **No frame names an address
+//! of ours without a claim whose lease has not expired**: that is looked up when the frame is built,
+//! not when it was asked for, so that nothing stale leaves after a pause.
 //!
 //! What it is not: it opens no socket, and does not decide who holds an address.
 //!
 //! ```text
-//!            grant(claim)                         revoke, or lease over
-//!  (silent) ──────────────► announcing ─────► answering ──────────────► (silent)
-//!                           2 announcements,
-//!                           2 s apart
+//!            grant(claim)                              revoke, or lease over
+//!  (silent) ──────────────► announcing, asking ─► answering ──────────────► (silent)
+//!                           gateways and askers       │ ▲
+//!                                                     ▼ │ each 60 s
+//!                                                refresh, ask the gateway
 //! ```
 //!
 //! ```
@@ -57,3 +59,7 @@ pub use responder::{
     Acknowledged, Acknowledgement, Claim, Event, Frame, LeaseId, LinkId, Responder,
 };
 pub use verdict::{Refusal, Verdict};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -133,3 +133,5 @@ impl fmt::Display for Refusal {
         f.write_str(self.name())
     }
 }
+
+impl core::error::Error for Refusal {}

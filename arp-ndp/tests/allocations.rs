@@ -77,9 +77,9 @@ fn a_thousand_addresses_answer_without_an_allocation() {
         for host in 0..1_000 {
             now += Duration::from_millis(1);
             if host % 2 == 0 {
-                question(host, &mut frame)
+                question(host, &mut frame);
             } else {
-                solicitation.encode(&mut frame)
+                solicitation.encode(&mut frame);
             }
             let before = ALLOCATIONS.with(Cell::get);
             let verdict =

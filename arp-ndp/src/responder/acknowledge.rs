@@ -290,32 +290,39 @@ impl Responder {
         true
     }
 
-    /// Somebody asked for an address, of ours or of another node that we may take it over from.
-    pub(super) fn note_requester(
+    /// Somebody asked for an address. Who asks while it is elsewhere is asked when it comes here.
+    pub(super) fn note_question(
         &mut self,
         link: LinkId,
         target: IpAddr,
         who: IpAddr,
         mac: MacAddr,
+        ours: bool,
     ) {
-        if who.is_unspecified() {
-            return;
-        }
-        let gateway = self.settings.get(&link).is_some_and(|link| link.gateways.contains(&who));
+        let gateway = self.is_gateway(link, who);
         let Some(link) = self.links.get_mut(&link) else {
             return;
         };
         if gateway {
             link.gateways.insert(who, mac);
-        } else if let Some(known) = link.requesters.touch((target, who), || mac) {
+        } else if !ours
+            && !who.is_unspecified()
+            && let Some(known) = link.requesters.touch((target, who), || mac)
+        {
             *known = mac;
         }
     }
 
     /// An address of ours answered somebody, who now knows it.
     pub(super) fn note_answer(&mut self, now: Instant, key: Key, to: IpAddr) {
-        if let Some(asking) = self.askings.get_mut(&(key.0, key.1, to)) {
+        if self.is_gateway(key.0, to)
+            && let Some(asking) = self.askings.get_mut(&(key.0, key.1, to))
+        {
             asking.spoke = now;
         }
+    }
+
+    fn is_gateway(&self, link: LinkId, who: IpAddr) -> bool {
+        self.settings.get(&link).is_some_and(|link| link.gateways.contains(&who))
     }
 }

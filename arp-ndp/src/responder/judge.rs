@@ -213,10 +213,13 @@ impl Responder {
         let (target, source) = (question.target(), question.source());
         let (sender, sender_mac) = (question.sender(), question.sender_mac());
         let one_host = source.is_unicast() && sender_mac.is_unicast();
+        let held = self.claims.get(&(link, target));
+        let holds = held.is_some_and(|held| self.lease_holds(now, held));
+        let epoch = held.map(|held| held.epoch);
         if one_host && question.may_be_answered() {
-            self.note_requester(link, target, sender, source);
+            self.note_question(link, target, sender, source, holds);
         }
-        let Some(held) = self.claims.get(&(link, target)) else {
+        let Some(epoch) = epoch else {
             return Ok(Verdict::NotForUs);
         };
         if !question.is_addressed_to(mac) {
@@ -228,10 +231,9 @@ impl Responder {
         if !question.may_be_answered() {
             return Err(Refusal::SenderAddress);
         }
-        if !self.lease_holds(now, held) {
+        if !holds {
             return Err(Refusal::LeaseExpired);
         }
-        let epoch = held.epoch;
         if self.answers.len() >= self.config.answer_queue {
             return Err(Refusal::QueueFull);
         }
@@ -267,13 +269,14 @@ impl Responder {
     pub(super) fn next_answer(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
         while let Some(Answer { link, epoch, asked, question }) = self.answers.pop_front() {
             let key = (link, question.target());
-            let current = self.claims.get(&key).is_some_and(|held| held.epoch == epoch);
+            let held = self.claims.get(&key).filter(|held| held.epoch == epoch);
+            let holds = held.is_some_and(|held| self.lease_holds(now, held));
             let fresh = now <= asked + self.config.gap;
-            let Some(mac) = self.voice(now, key).filter(|_| current && fresh) else {
+            let Some(state) = self.links.get(&link).filter(|_| holds && fresh) else {
                 self.counters.stale_answers += 1;
                 continue;
             };
-            question.encode_reply(mac, self.is_router(link), buf);
+            question.encode_reply(state.mac, self.is_router(link), buf);
             self.note_answer(now, key, question.sender());
             self.counters.replies_sent += 1;
             return Some(link);

@@ -221,6 +221,15 @@ fn an_answer_that_was_queued_is_not_built_for_a_later_tenure() {
 }
 
 #[test]
+fn an_answer_is_not_carried_into_a_tenure_that_follows_at_once() {
+    let mut responder = holder();
+    assert_eq!(ask(&mut responder, START, REQUEST), Verdict::Answered);
+    responder.grant(START, Claim { epoch: 2, ..CLAIM });
+    assert_eq!(sent(&mut responder, START), [ArpPacket::announcement(VIP, OURS)]);
+    assert_eq!(responder.counters().stale_answers, 1);
+}
+
+#[test]
 fn a_revoked_address_is_silent_at_once() {
     let mut responder = holder();
     ask(&mut responder, START, REQUEST);

@@ -77,7 +77,7 @@ pub(crate) enum Flaw {
     SenderGroup,
     /// The operation is 3, or the hop limit 254.
     Operation,
-    /// The protocol is not IPv4, or the checksum is wrong.
+    /// The protocol is not IPv4, or the ICMPv6 code is not 0.
     Content,
 }
 
@@ -216,7 +216,7 @@ impl Question {
             IpAddr::V6(_) if self.probe => Ipv6Addr::UNSPECIFIED.into(),
             IpAddr::V4(_) => Ipv4Addr::new(172, 18, 0, 100 + self.asker).into(),
             IpAddr::V6(_) => {
-                Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(self.asker) + 100).into()
+                Ipv6Addr::from_bits((0xfe80 << 112) + 100 + u128::from(self.asker)).into()
             }
         }
     }
@@ -266,7 +266,7 @@ impl Question {
                 packet.encode(&mut bytes);
                 match self.flaw {
                     Some(Flaw::Operation) => bytes[21] = 254,
-                    Some(Flaw::Content) => bytes[57] ^= 1,
+                    Some(Flaw::Content) => bytes[55] = 1,
                     _ => {}
                 }
             }
@@ -339,7 +339,8 @@ impl Model {
                 }
             }
             Stimulus::SetLink(link, mac) => {
-                if self.links.insert(link, mac) != Some(mac) {
+                let news = self.links.insert(link, mac) != Some(mac);
+                if news {
                     self.owed.extend(self.claims.keys().filter(|key| key.0 == link));
                 }
             }
@@ -412,7 +413,7 @@ impl Model {
         if plain {
             self.owed.remove(&key);
         }
-        let Some(to) = heard else { return None };
+        let to = heard?;
         let fresh = |asked: &(Instant, LinkId, IpAddr, IpAddr)| {
             asked.1 == link && asked.2 == speaker && asked.3 == to && now <= asked.0 + self.gap
         };

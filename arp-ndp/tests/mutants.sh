@@ -1,0 +1,114 @@
+#!/bin/sh
+# Breaks the responder in a copy, one place at a time, and checks that the test named beside each mutant notices.
+#
+#   arp-ndp/tests/mutants.sh          all of them, a few minutes
+#   arp-ndp/tests/mutants.sh lease    those with this word in their name
+#
+# A mutant that no longer applies, that does not compile or that survives is a failure.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -r "$root/arp-ndp" "$root/sans-io" "$root/sim" "$root/Cargo.lock" "$work/"
+# The workspace with this crate and what it needs alone.
+awk '/^members = \[/ { print "members = [\"arp-ndp\", \"sans-io\", \"sim\"]"; skip = 1 } !skip { print } /^\]/ { skip = 0 }' \
+    "$root/Cargo.toml" > "$work/Cargo.toml"
+cp -r "$work/arp-ndp/src" "$work/original"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$work/target}/mutants"
+export RUST_BACKTRACE=0 PROPTEST_CASES="${PROPTEST_CASES:-1000}"
+
+# passes TEST: `file/name` of an integration test, or the path of one beside the code.
+passes() {
+    case "$1" in
+        */*) where="--test ${1%%/*}" ;;
+        *) where=--lib ;;
+    esac
+    # shellcheck disable=SC2086
+    cargo test --quiet --manifest-path "$work/arp-ndp/Cargo.toml" $where \
+        -- --exact "${1##*/}" > "$work/output" 2>&1
+}
+
+failures=0
+count=0
+only=${1:-}
+
+# mutant NAME TEST FILE SED
+mutant() {
+    case "$1" in *"$only"*) ;; *) return ;; esac
+    count=$((count + 1))
+    sed "$4" "$work/original/$3" > "$work/arp-ndp/src/$3"
+    if cmp -s "$work/original/$3" "$work/arp-ndp/src/$3"; then
+        verdict="DOES NOT APPLY"
+    elif passes "$2"; then
+        verdict="SURVIVES"
+    elif grep -q '^test result: FAILED' "$work/output"; then
+        verdict="caught"
+    else
+        verdict="DOES NOT COMPILE"
+    fi
+    cp "$work/original/$3" "$work/arp-ndp/src/$3"
+    [ "$verdict" = caught ] || failures=$((failures + 1))
+    printf '%-16s %-32s %s\n' "$verdict" "$1" "$2"
+}
+
+true_and_owed=properties/what_leaves_is_true_and_what_is_owed_is_said
+only_good=properties/only_good_questions_for_held_addresses_are_answered
+here=responder::tests
+for name in $true_and_owed $only_good contract/the_responder_keeps_the_contract; do
+    passes "$name" || { cat "$work/output"; echo "$name fails without a mutant"; exit 1; }
+done
+
+mutant the-lease-is-ignored $true_and_owed responder.rs \
+    's/now < lease.not_after/now < lease.not_after || true/'
+mutant the-lease-ends-a-moment-late $here::nothing_leaves_at_or_after_the_leases_end responder.rs \
+    's/now < lease.not_after/now <= lease.not_after/'
+mutant an-announcement-outlives-the-lease contract/the_responder_keeps_the_contract responder.rs \
+    's/\.filter(|_| self.lease_holds(now, held))//'
+mutant an-answer-outlives-the-lease $here::nothing_leaves_at_or_after_the_leases_end responder/judge.rs \
+    's/filter(|_| holds \&\& fresh)/filter(|_| held.is_some() \&\& fresh)/'
+mutant a-tenure-inherits-answers $here::an_answer_is_not_carried_into_a_tenure_that_follows_at_once \
+    responder/judge.rs 's/filter(|held| held.epoch == epoch)/filter(|held| held.epoch >= epoch)/'
+mutant old-questions-are-answered $here::limit::a_question_that_waited_through_a_gap_is_not_answered responder/judge.rs \
+    's/filter(|_| holds \&\& fresh)/filter(|_| holds \&\& (fresh || holds))/'
+mutant the-broadcast-sender-is-answered $only_good responder/judge.rs \
+    's/if !one_host {/if false {/'
+mutant other-hosts-are-answered-for $only_good responder/judge.rs \
+    's/if !question.is_addressed_to(mac) {/if false {/'
+mutant vlans-are-answered $only_good responder/judge.rs \
+    's/frame.vlan.is_some_and(|vlan| vlan != 0)/frame.vlan.is_some_and(|vlan| vlan == 4095)/'
+mutant the-checksum-is-not-verified ndp::tests::a_wrong_checksum_is_refused ndp.rs \
+    's/if !icmp.verify_checksum(&from, &to) {/if false {/'
+mutant routers-may-forward-questions ndp::tests::what_linux_refuses_is_refused_by_name ndp.rs \
+    's/if ip.hop_limit() != HOP_LIMIT {/if false {/'
+mutant nobody-may-name-an-address ndp::tests::what_linux_refuses_is_refused_by_name ndp.rs \
+    's/(to != solicited_node(target) || source_mac.is_some())/(to != solicited_node(target))/'
+mutant owners-do-not-override $true_and_owed ndp.rs \
+    's/overriding: true,/overriding: false,/'
+mutant a-renewed-lease-is-not-announced $true_and_owed responder.rs \
+    's/ended.is_some_and(|ended| ended <= now)/ended.is_some_and(|_| false)/'
+mutant a-link-that-is-back-is-not-announced $true_and_owed responder.rs \
+    's/self.claims_on(link).into_iter().for_each(|key| self.announce(key));/let _ = self.claims_on(link);/'
+mutant an-answer-before-the-question-counts \
+    $here::acknowledge::only_the_asked_neighbours_answer_to_this_claim_after_its_start_counts \
+    responder/acknowledge.rs 's/!asking.open || asking.sent == 0/!asking.open/'
+mutant what-is-told-to-all-acknowledges \
+    $here::acknowledge::only_the_asked_neighbours_answer_to_this_claim_after_its_start_counts \
+    responder/judge.rs 's/let to_us = .*/let to_us = true;/'
+mutant a-silent-gateway-is-not-told $here::acknowledge::a_silent_gateway_is_an_event_once responder/acknowledge.rs \
+    's/self.events.unanswered(ask_key);//'
+mutant the-defence-is-a-weapon \
+    $here::conflict::an_address_is_defended_once_in_ten_seconds_however_many_attack_rfc_5227_2_4_c \
+    responder/conflict.rs 's/held.defended.is_none_or(|last| now >= last + interval)/interval >= interval/'
+mutant repeats-go-before-firsts $here::announce::a_new_address_does_not_wait_for_the_repeats_of_others \
+    responder/announce.rs 's/Class::First, key, What::Announce/Class::Later, key, What::Announce/'
+mutant the-pace-is-ignored \
+    $here::announce::each_link_has_a_pace_of_its_own_and_no_second_has_more_frames \
+    responder/pace.rs 's/if ready > now {/if ready > now \&\& rate.burst == 0 {/'
+mutant requesters-fill-the-memory properties/a_flood_of_anything_fills_nothing lru.rs \
+    's/self.slots.len() < self.capacity/self.slots.len() < usize::MAX/'
+mutant one-flooder-silences-all $here::limit::a_flooder_is_held_to_its_rate_and_silences_nobody_else responder/limit.rs \
+    's/touch(requester, Bucket::default)/touch(MacAddr::ZERO.max(requester).min(MacAddr::ZERO), Bucket::default)/'
+
+echo "$count mutants, $failures not caught"
+[ "$failures" = 0 ] && [ "$count" -gt 0 ]
