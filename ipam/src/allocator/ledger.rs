@@ -133,20 +133,22 @@ impl Ledger {
             let rehash = |entry: &(Address, _)| hash::of_address(entry.0);
             self.shared.insert_unique(hash::of_address(address), (address, Box::default()), rehash);
         }
+        let rules = pools.pool(pool);
+        let counts = rules.has_quota() || rules.cross_namespace() == CrossNamespace::WithConsent;
         let record = self.records.at(slot);
         let found = self.shared.find_mut(hash::of_address(address), |entry| entry.0 == address);
         let Some((_, shared)) = found else {
             return;
         };
         if let Some(other) = alone {
-            shared.add(other, self.records.at(other));
+            shared.add(other, self.records.at(other), counts);
             remove_alone(&mut self.by_address, address, other);
         }
         let before = shared.common_group();
         let ports = record.sharing().map_or(&[][..], |sharing| &sharing.ports);
         let unused = |port: &&Port| shared.users(**port).next().is_none();
         let fresh: Vec<Port> = ports.iter().filter(unused).copied().collect();
-        shared.add(slot, record);
+        shared.add(slot, record, counts);
         self.groups.reindex((segment, address), shared, before, Changed::Added(&fresh));
     }
 

@@ -18,6 +18,7 @@ pub(crate) struct Shared {
     ports: BTreeSet<(Port, u32)>,
     /// How many holders have which keys; nothing stands for no key.
     groups: Vec<(Option<u32>, u32)>,
+    /// Empty where nothing asks for it.
     namespaces: BTreeMap<Namespace, u32>,
     /// How many holders have agreed to share with a namespace that is not theirs.
     consents: BTreeMap<String, u32>,
@@ -37,14 +38,17 @@ impl Namespace {
 }
 
 impl Shared {
-    pub(crate) fn add(&mut self, slot: u32, record: &Record) {
+    /// `counts_namespaces` says whether quotas or consent need to know them.
+    pub(crate) fn add(&mut self, slot: u32, record: &Record, counts_namespaces: bool) {
         self.holders.insert(slot);
         let group = record.sharing().map(|sharing| sharing.group);
         match self.groups.iter_mut().find(|entry| entry.0 == group) {
             Some(entry) => entry.1 += 1,
             None => self.groups.push((group, 1)),
         }
-        *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
+        if counts_namespaces {
+            *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
+        }
         if let Some(sharing) = record.sharing() {
             self.ports.extend(sharing.ports.iter().map(|port| (*port, slot)));
             for namespace in agreed(record) {
@@ -60,7 +64,9 @@ impl Shared {
             entry.1 -= 1;
         }
         self.groups.retain(|entry| entry.1 > 0);
-        count_down(&mut self.namespaces, &Namespace::of(&record.owner));
+        if !self.namespaces.is_empty() {
+            count_down(&mut self.namespaces, &Namespace::of(&record.owner));
+        }
         if let Some(sharing) = record.sharing() {
             for port in &sharing.ports {
                 self.ports.remove(&(*port, slot));
