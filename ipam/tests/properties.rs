@@ -1,7 +1,7 @@
 //! The allocator beside a slow, obvious model, under random pools, requests and operations.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::IpAddr,
 };
 
