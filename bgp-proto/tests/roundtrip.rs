@@ -193,7 +193,7 @@ fn read_all(update: &Update<'_>) -> usize {
     let fields = || update.reachable().chain(update.unreachable());
     let mut one_by_one = Vec::new();
     for mut prefixes in fields().map(|field| field.prefixes()) {
-        while let Some(item) = prefixes.next() {
+        for item in prefixes.by_ref() {
             one_by_one.push(item);
         }
     }

@@ -606,3 +606,27 @@ fn a_reset_by_the_router_is_survived() {
     });
     assert_eq!(reason.as_deref(), Some("received Cease/Administrative Reset (6/4)"));
 }
+
+#[test]
+fn what_waited_to_be_packed_and_has_changed_since_is_not_sent() {
+    let (mut ours, theirs) = external_pair();
+    ours.extended_messages = false;
+    let mut world = settled(world(ours, theirs));
+    world.stuck[0] = true;
+    let prefix = |number: u32| net(&format!("2001:db8::{number:x}/128"));
+    // More than one batch.
+    for number in 0..8000 {
+        world.speaker().announce(prefix(number), &with_community(1));
+    }
+    world.run(SECOND);
+    let told = world.router().rib.len();
+    assert!((3000..4096).contains(&told), "{told}");
+    for number in 0..8000 {
+        world.speaker().withdraw(prefix(number));
+    }
+    world.router().forget_counts();
+    world.unstick(0);
+    world.run(SECOND);
+    assert!(world.router().rib.is_empty());
+    assert_eq!(world.router().announced, 0);
+}

@@ -1,0 +1,102 @@
+#!/bin/sh
+# Breaks the speaker in a copy, one place at a time, and checks that the test named beside each mutant notices.
+#
+#   bgp-proto/tests/mutants.sh              all of them, a few minutes
+#   bgp-proto/tests/mutants.sh collision    those with this word in their name
+#
+# A mutant that no longer applies, that does not compile or that survives is a failure.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cp -r "$root/bgp-proto" "$root/sans-io" "$root/sim" "$root/Cargo.lock" "$work/"
+# The workspace with this crate and what it needs alone.
+awk '/^members = \[/ { print "members = [\"bgp-proto\", \"sans-io\", \"sim\"]"; skip = 1 } !skip { print } /^\]/ { skip = 0 }' \
+    "$root/Cargo.toml" > "$work/Cargo.toml"
+cp -r "$work/bgp-proto/src" "$work/original"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$work/target}/mutants"
+export RUST_BACKTRACE=0 PROPTEST_CASES="${PROPTEST_CASES:-256}"
+
+# passes TEST: `file/name` of an integration test, or the path of one beside the code.
+passes() {
+    case "$1" in
+        */*) where="--test ${1%%/*}" ;;
+        *) where=--lib ;;
+    esac
+    # shellcheck disable=SC2086
+    cargo test --quiet --manifest-path "$work/bgp-proto/Cargo.toml" $where \
+        -- --exact "${1##*/}" > "$work/output" 2>&1
+}
+
+failures=0
+count=0
+only=${1:-}
+
+# mutant NAME TEST FILE SED
+mutant() {
+    case "$1" in *"$only"*) ;; *) return ;; esac
+    count=$((count + 1))
+    sed "$4" "$work/original/$3" > "$work/bgp-proto/src/$3"
+    if cmp -s "$work/original/$3" "$work/bgp-proto/src/$3"; then
+        verdict="DOES NOT APPLY"
+    elif passes "$2"; then
+        verdict="SURVIVES"
+    elif grep -q '^test result: FAILED' "$work/output"; then
+        verdict="caught"
+    else
+        verdict="DOES NOT COMPILE"
+    fi
+    cp "$work/original/$3" "$work/bgp-proto/src/$3"
+    [ "$verdict" = caught ] || failures=$((failures + 1))
+    printf '%-16s %-32s %s\n' "$verdict" "$1" "$2"
+}
+
+for name in properties/a_router_converges_to_the_table contract/a_speaker_keeps_the_contract_of_machines; do
+    passes "$name" || { cat "$work/output"; echo "$name fails without a mutant"; exit 1; }
+done
+
+mutant collision-the-lower-identifier-wins \
+    peer/rfc4271_6_8_of_two_connections_the_one_dialed_by_the_higher_identifier_survives \
+    peer/collision.rs 's/peer_dominates == connection.incoming/peer_dominates != connection.incoming/'
+mutant collision-the-as-breaks-no-tie peer/rfc6286_2_3_with_equal_identifiers_the_one_dialed_by_the_higher_as_survives \
+    peer/collision.rs 's/ours < theirs/ours.0 < theirs.0/'
+mutant a-restarted-peer-is-turned-away \
+    peer/rfc4724_4_2_a_new_connection_of_a_restarting_peer_replaces_the_established_one_silently \
+    peer/collision.rs 's/late \&\& restarts$/!late \&\& restarts/'
+mutant a-notification-is-answered properties/two_peers_keep_their_promises_under_random_events \
+    fsm/transition.rs 's/Event::NotifMsg(told) => self.tear(now, None, DownReason::Received(told), effects)/Event::NotifMsg(told) => self.tell(now, told, effects)/'
+mutant a-hard-reset-keeps-routes peer/rfc4724_4_2_and_rfc8538_which_losses_retain_the_neighbors_routes \
+    peer/restart.rs 's/by_notification \&\& !told.is_hard_reset()/by_notification/'
+mutant what-tcp-took-still-counts-as-stuck peer/two_peers_that_dial_each_other_settle_on_one_connection \
+    fsm/timers.rs '/pub fn on_taken/,/}/s/self.stop(Timer::SendHold);//'
+mutant a-full-transport-is-written-to speaker/a_router_that_does_not_read_is_told_only_how_things_are_in_the_end \
+    peer/machine.rs 's/let free = !connection.blocked \&\& /let free = /'
+mutant an-update-without-prefixes-is-trusted rfc7606/section_5_2_a_withdraw_without_reachable_prefixes_becomes_a_reset \
+    wire/update.rs 's/if no_routes \&\& self.verdict/if false \&\& no_routes \&\& self.verdict/'
+mutant internal-attributes-come-from-outside \
+    rfc7606/section_7_5_7_9_7_10_internal_attributes_from_outside_are_discarded_whatever_they_hold \
+    wire/validate.rs 's/if internal_only \&\& !context.internal/if internal_only \&\& false/'
+mutant prefixes-of-any-length rfc7606/section_5_3_prefixes_in_the_body_that_are_too_long_or_overrun_reset_with_3_10 \
+    wire/nlri.rs 's/if bits > BITS {/if bits == u8::MAX {/'
+mutant a-stale-as4-path-is-merged vectors/rfc6793_4_2_3_merging_of_as4_path \
+    wire/update.rs 's/if !self.aggregator_is_new() =>/if true =>/'
+mutant an-open-may-be-long vectors/rfc4271_6_1_header_errors \
+    wire/framer.rs 's/if extended \&\& kind != MessageType::OPEN/if extended/'
+mutant what-has-changed-since-is-sent speaker/what_waited_to_be_packed_and_has_changed_since_is_not_sent \
+    rib_out/changes.rs 's/is_some_and(|c| c.version == version)/is_some_and(|c| c.version >= version)/'
+mutant a-moved-route-is-lost properties/a_router_converges_to_the_table \
+    rib_out/family.rs 's/its.index = place.index;//'
+mutant what-was-never-told-is-withdrawn \
+    speaker/only_the_audience_is_told_and_whoever_leaves_it_sees_a_withdrawal \
+    rib_out/changes.rs 's/known.then_some(Action::Withdraw)/(known || true).then_some(Action::Withdraw)/'
+mutant no-end-of-rib speaker/rfc4724_2_an_end_of_rib_is_sent_for_each_family_even_without_routes \
+    rib_out/cursor.rs 's/end: Some(End::EndOfRib),/end: None,/'
+mutant the-limit-is-ignored properties/a_send_limit_is_kept_and_used \
+    rib_out/cursor.rs 's/|| context.allowance > 0/|| context.allowance < usize::MAX/'
+mutant local-pref-leaves-the-as \
+    speaker/rfc4271_5_1_towards_another_as_ours_is_in_front_and_internal_attributes_stay_at_home \
+    rib_out/policy.rs 's/attributes.local_pref = None;//'
+
+echo "$count mutants, $failures not caught"
+[ "$failures" = 0 ] && [ "$count" -gt 0 ]
