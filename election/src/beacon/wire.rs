@@ -32,6 +32,7 @@ use core::{net::IpAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
+pub(super) use self::encode::entry_len;
 pub use self::refusal::{Refusal, TlvType};
 use crate::{Epoch, NodeName, Segment, placement::Weight};
 

@@ -1,0 +1,277 @@
+use core::time::Duration;
+
+use crate::{NodeName, placement::Weight};
+
+/// How a [`BeaconElection`](super::BeaconElection) behaves. Related values are checked together by
+/// [`BeaconConfig::new`].
+///
+/// A holder's tokens live for `token_life` from its last beacon on. Others find it dead no sooner
+/// than the *detection time* after they heard that beacon: `misses` intervals and the `check`; or,
+/// with a burst, 1.2 intervals and the burst. So the tokens must not live longer than that, with the
+/// error of both clocks counted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeaconSettings {
+    /// How often a beacon is sent. At least 10 ms, at most 10 s.
+    pub interval: Duration,
+    /// After so many silent intervals a node is suspected, where there is no burst. At least 2.
+    pub misses: u32,
+    /// After one missed beacon the node is asked four times within this time, and is dead if it
+    /// stays silent. Must exceed the stalls of a busy machine: at least 50 ms. `None` to wait for
+    /// all misses instead.
+    pub burst: Option<Duration>,
+    /// How long the old owner has for answering a question by ARP or ND before it is taken for dead,
+    /// where there is no burst. At least 5 ms.
+    pub check: Duration,
+    /// How long tokens outlive the last beacon. Must exceed one and a half intervals: the rest is
+    /// what the machine may be late by.
+    pub token_life: Duration,
+    /// By how much the rate of any node's clock may be wrong, in parts per million.
+    pub clock_error_ppm: u32,
+    /// How long a node only listens when it starts, when its link comes back and when it wakes. Must
+    /// be at least `misses` intervals, and the detection time.
+    pub hold: Duration,
+    /// How long each node waits for those before it, where the first choice does not claim.
+    pub skew: Duration,
+    /// How much this node takes beside others.
+    pub weight: Weight,
+    /// Whether addresses are moved to make the spread even. Without it, only a changed preference
+    /// or eligibility moves what has a living holder.
+    pub rebalance: bool,
+    /// How long an address stays with a node before it may be moved voluntarily, unless the node
+    /// may not hold it any more.
+    pub dwell: Duration,
+    /// How many such moves a node may begin in a minute.
+    pub moves_per_minute: u32,
+}
+
+impl Default for BeaconSettings {
+    /// 100 ms x 3 with a burst probe: a death is found after 180 ms.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_millis(100),
+            misses: 3,
+            burst: Some(Duration::from_millis(60)),
+            check: Duration::from_millis(20),
+            token_life: Duration::from_millis(170),
+            clock_error_ppm: 10_000,
+            hold: Duration::from_millis(400),
+            skew: Duration::from_millis(20),
+            weight: Weight::MIN,
+            rebalance: false,
+            dwell: Duration::from_secs(60),
+            moves_per_minute: 10,
+        }
+    }
+}
+
+/// Settings that are safe together, and who they are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeaconConfig {
+    pub(super) me: NodeName,
+    pub(super) incarnation: u64,
+    pub(super) settings: BeaconSettings,
+}
+
+impl BeaconConfig {
+    /// The settings of the node `me` in the life `incarnation`, which must be higher than in every
+    /// life before: microseconds of the wall clock at the start will do. Epochs begin with it, so
+    /// that they rise also when all nodes have lost their memory.
+    ///
+    /// # Errors
+    /// Which of the relations that [`BeaconSettings`] documents does not hold.
+    pub fn new(
+        me: NodeName,
+        incarnation: u64,
+        settings: BeaconSettings,
+    ) -> Result<Self, BeaconConfigError> {
+        let BeaconSettings { interval, misses, token_life, hold, check, clock_error_ppm, .. } =
+            settings;
+        if me.as_str().is_empty() || me.as_str().len() > 253 {
+            return Err(BeaconConfigError::Name);
+        }
+        if incarnation > HIGHEST_INCARNATION {
+            return Err(BeaconConfigError::Incarnation);
+        }
+        if interval < SHORTEST_INTERVAL || interval > LONGEST_INTERVAL {
+            return Err(BeaconConfigError::Interval { interval });
+        }
+        if misses < 2 || check < SHORTEST_CHECK {
+            return Err(BeaconConfigError::TooHasty);
+        }
+        if settings.burst.is_some_and(|burst| burst < SHORTEST_BURST) {
+            return Err(BeaconConfigError::BurstTooShort);
+        }
+        if settings.burst.is_some_and(|burst| interval * 6 / 5 + burst > interval * misses) {
+            return Err(BeaconConfigError::BurstTooLong);
+        }
+        if token_life * 2 <= interval * 3 {
+            return Err(BeaconConfigError::LifeTooShort { life: token_life, interval });
+        }
+        if clock_error_ppm > 100_000 {
+            return Err(BeaconConfigError::ClockError);
+        }
+        let config = Self { me, incarnation, settings };
+        let detection = config.suspect_after(interval) + config.window();
+        if config.surely_over(token_life) > detection {
+            return Err(BeaconConfigError::LifeTooLong { life: token_life, detection });
+        }
+        if hold < (interval * misses).max(detection) {
+            return Err(BeaconConfigError::HoldTooShort { hold });
+        }
+        Ok(config)
+    }
+
+    /// Who this is.
+    #[must_use]
+    pub const fn me(&self) -> &NodeName {
+        &self.me
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &BeaconSettings {
+        &self.settings
+    }
+
+    /// After how much silence a node is suspected that sends so often.
+    pub(super) fn suspect_after(&self, interval: Duration) -> Duration {
+        match self.settings.burst {
+            Some(_) => interval * 6 / 5,
+            None => interval * self.settings.misses,
+        }
+    }
+
+    /// How long a suspicion lasts.
+    pub(super) fn window(&self) -> Duration {
+        self.settings.burst.unwrap_or(self.settings.check)
+    }
+
+    /// After this much time on our clock, `life` is over on any clock.
+    pub(super) fn surely_over(&self, life: Duration) -> Duration {
+        let ppm = self.settings.clock_error_ppm;
+        life * (1_000_000 + ppm) / (1_000_000 - ppm)
+    }
+}
+
+/// Why settings are refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BeaconConfigError {
+    /// It does not fit a beacon.
+    #[error("a node's name must have 1 to 253 octets")]
+    Name,
+    /// Epochs could not rise from it.
+    #[error("the incarnation must be below 2^62: use microseconds of the wall clock")]
+    Incarnation,
+    /// It is out of range.
+    #[error("an interval of {interval:?} is not allowed: use 10 ms to 10 s")]
+    Interval {
+        /// What was asked for.
+        interval: Duration,
+    },
+    /// One lost beacon, or a moment's delay, would be taken for a death.
+    #[error("a death needs at least 2 misses, and a check of at least 5 ms")]
+    TooHasty,
+    /// A stall of a busy machine would be taken for a death.
+    #[error("the burst is too short: use at least 50 ms, or none")]
+    BurstTooShort,
+    /// The misses would be quicker.
+    #[error("the burst ends after the last of the misses: use a shorter one, or none")]
+    BurstTooLong,
+    /// Tokens would be lost for nothing.
+    #[error(
+        "tokens that live {life:?} are lost when a beacon is a little late: use more than one and a \
+         half intervals of {interval:?}"
+    )]
+    LifeTooShort {
+        /// How long tokens live.
+        life: Duration,
+        /// How often beacons are sent.
+        interval: Duration,
+    },
+    /// Another node could take over before the holder has fenced itself.
+    #[error(
+        "tokens live {life:?}, and another node may take over after {detection:?}: with the error of \
+         the clocks two nodes could hold an address, so use a shorter life or more misses"
+    )]
+    LifeTooLong {
+        /// How long tokens live.
+        life: Duration,
+        /// How soon a death is found.
+        detection: Duration,
+    },
+    /// It is more than any clock has.
+    #[error("a clock error above 100,000 parts per million is not supported: repair the clock")]
+    ClockError,
+    /// A node could claim before it has heard who holds.
+    #[error(
+        "a hold of {hold:?} is too short to hear everybody: use all misses, and the detection time"
+    )]
+    HoldTooShort {
+        /// What was asked for.
+        hold: Duration,
+    },
+}
+
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+const SHORTEST_CHECK: Duration = Duration::from_millis(5);
+const SHORTEST_BURST: Duration = Duration::from_millis(50);
+const HIGHEST_INCARNATION: u64 = 1 << 62;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: impl FnOnce(&mut BeaconSettings)) -> Result<BeaconConfig, BeaconConfigError> {
+        let mut settings = BeaconSettings::default();
+        change(&mut settings);
+        BeaconConfig::new(NodeName::new("a"), 1, settings)
+    }
+
+    #[test]
+    fn the_default_is_safe_and_so_are_thirty_milliseconds() {
+        assert!(with(|_| {}).is_ok());
+        let quick = with(|s| {
+            s.interval = Duration::from_millis(30);
+            s.burst = None;
+            s.token_life = Duration::from_millis(80);
+        });
+        assert!(quick.is_ok());
+    }
+
+    #[test]
+    fn a_life_beyond_the_detection_time_is_refused_with_the_clock_error_counted_in() {
+        let life = |millis, ppm| {
+            with(|s| {
+                s.token_life = Duration::from_millis(millis);
+                s.clock_error_ppm = ppm;
+            })
+        };
+        assert!(life(180, 0).is_ok());
+        assert!(matches!(life(180, 1), Err(BeaconConfigError::LifeTooLong { .. })));
+        assert!(life(176, 10_000).is_ok());
+        assert!(matches!(life(177, 10_000), Err(BeaconConfigError::LifeTooLong { .. })));
+        assert!(matches!(life(150, 0), Err(BeaconConfigError::LifeTooShort { .. })));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        let millis = Duration::from_millis;
+        assert!(matches!(with(|s| s.misses = 1), Err(BeaconConfigError::TooHasty)));
+        assert!(matches!(
+            with(|s| s.hold = millis(299)),
+            Err(BeaconConfigError::HoldTooShort { .. })
+        ));
+        let short = with(|s| s.burst = Some(millis(49)));
+        assert_eq!(short, Err(BeaconConfigError::BurstTooShort));
+        let long = with(|s| s.burst = Some(millis(181)));
+        assert_eq!(long, Err(BeaconConfigError::BurstTooLong));
+        assert!(matches!(
+            with(|s| s.interval = millis(9)),
+            Err(BeaconConfigError::Interval { .. })
+        ));
+        let name = BeaconConfig::new(NodeName::new(""), 1, BeaconSettings::default());
+        assert_eq!(name, Err(BeaconConfigError::Name));
+    }
+}

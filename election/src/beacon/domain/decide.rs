@@ -1,0 +1,308 @@
+//! Who holds what, given what was heard.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+use core::net::IpAddr;
+
+use vipcast_sans_io::Instant;
+
+use super::{Domain, MOST_CANDIDATES};
+use crate::{
+    Claim, Epoch, NodeName,
+    beacon::{
+        peer::{Peer, Phase},
+        table::{Entry, Holding},
+    },
+    placement::{self, Demand, Nodes},
+    rendezvous,
+};
+
+impl Domain {
+    pub(super) fn decide(&mut self, now: Instant) {
+        self.dirty = false;
+        if !self.up {
+            return;
+        }
+        self.surplus = self.is_surplus();
+        self.settle_conflicts(now);
+        if !self.starting {
+            self.accept(now);
+            self.adopt(now);
+            self.plan_moves(now);
+        }
+        self.dirty = false;
+        self.refresh_claims(now);
+    }
+
+    /// Where another claims what this node holds, one stops.
+    fn settle_conflicts(&mut self, now: Instant) {
+        let mut contested = BTreeSet::new();
+        let mut lost = Vec::new();
+        let mut wake = None;
+        for (at, mine) in self.table.held() {
+            for (name, peer) in self.peers.iter().filter(|(_, peer)| peer.is_there()) {
+                let Some(theirs) = peer.table.holding(at) else { continue };
+                if theirs.successor == Some(self.life) && theirs.epoch < mine.epoch {
+                    // It handed it over, and has not heard yet that it was taken.
+                    continue;
+                }
+                let keeps = match peer.deaf_since {
+                    None => self.outranks(at, mine.epoch, name, theirs.epoch),
+                    // It does not hear us yet, or never will.
+                    Some(since) => {
+                        let judged = since + self.config.settings.interval * DEAF_AFTER;
+                        if now < judged {
+                            wake = wake.into_iter().chain([judged]).min();
+                            true
+                        } else {
+                            // Only the other can go on; unless it is deaf to most, not to us alone.
+                            self.mutual() > self.mutual_of(peer)
+                        }
+                    }
+                };
+                if keeps {
+                    contested.insert(at);
+                } else {
+                    lost.push(at);
+                }
+            }
+        }
+        for at in lost {
+            contested.remove(&at);
+            if self.holding(at).is_some() {
+                self.counters.yields += 1;
+                self.give_up(at);
+            }
+        }
+        // Who has won says so to all: caches may point to the other.
+        let settled: Vec<IpAddr> = self.contested.difference(&contested).copied().collect();
+        for at in settled {
+            if let Some(holding) = self.table.holding(at).cloned() {
+                let epoch = self.next_epoch(at);
+                self.hold(at, Holding { epoch, ..holding });
+            }
+        }
+        self.contested = contested;
+        if let Some(at) = wake {
+            self.wake(at);
+        }
+    }
+
+    /// The higher epoch wins; equal ones, as rendezvous has it.
+    fn outranks(&self, at: IpAddr, mine: Epoch, name: &NodeName, theirs: Epoch) -> bool {
+        mine.cmp(&theirs).then_with(|| {
+            let me = &self.config.me;
+            let group = self.candidates.get(&at).map_or(at, |contenders| contenders.group);
+            let first = rendezvous::first([(me, 0), (name, 0)], group);
+            if first == Some(me) { core::cmp::Ordering::Greater } else { core::cmp::Ordering::Less }
+        }) == core::cmp::Ordering::Greater
+    }
+
+    /// How many nodes this one hears and is heard by.
+    fn mutual(&self) -> usize {
+        self.peers.values().filter(|peer| peer.is_mutual()).count()
+    }
+
+    /// As far as it is known, how many nodes that peer hears and is heard by.
+    fn mutual_of(&self, peer: &Peer) -> usize {
+        let others = self.peers.values().filter(|other| other.is_there());
+        let both =
+            |other: &&Peer| peer.hears.contains(&other.life) && other.hears.contains(&peer.life);
+        others.filter(both).count()
+    }
+
+    /// Takes over what others hand to this node.
+    fn accept(&mut self, now: Instant) {
+        if self.draining || self.surplus {
+            return;
+        }
+        let offers = self.peers.values().filter(|peer| peer.is_mutual()).flat_map(|peer| {
+            peer.table.held().filter(|(_, holding)| holding.successor == Some(self.life))
+        });
+        let offered: Vec<IpAddr> = offers.map(|(at, _)| at).collect();
+        for at in offered {
+            if self.table.stands(at) && self.holding(at).is_none() {
+                let memory = self.memory.entry(at).or_default();
+                memory.moves.add(now);
+                self.counters.damped += u64::from(!memory.moves.allows(now));
+                self.counters.handed_over += 1;
+                self.claim(now, at);
+            }
+        }
+    }
+
+    /// Takes what nobody holds, if it falls to this node.
+    fn adopt(&mut self, now: Instant) {
+        let holders = self.holders();
+        let wanted: Vec<IpAddr> =
+            self.candidates.keys().filter(|at| !holders.contains_key(*at)).copied().collect();
+        self.orphans.retain(|at, _| wanted.contains(at));
+        if wanted.is_empty() || self.waits_for_others(now, &holders) {
+            return;
+        }
+        let nodes = self.nodes();
+        let demands = self.demands(&nodes, &holders);
+        let placed = placement::place(&nodes, &demands);
+        let orphans = demands.iter().filter(|demand| demand.holder.is_none());
+        let orphans: Vec<(IpAddr, Option<usize>)> = orphans
+            .map(|demand| (demand.address, self.turn(demand, placed.get(&demand.address))))
+            .collect();
+        let settings = &self.config.settings;
+        let (mut claimed, mut wake) = (Vec::new(), None);
+        for (at, turn) in orphans {
+            let since = *self.orphans.entry(at).or_insert(now);
+            let due = match turn.map(|turn| u32::try_from(turn).unwrap_or(u32::MAX)) {
+                None => continue,
+                Some(0) => now,
+                Some(turn) => since + settings.interval * 2 + settings.skew.saturating_mul(turn),
+            };
+            if now >= due {
+                claimed.push(at);
+            } else {
+                wake = wake.into_iter().chain([due]).min();
+            }
+        }
+        if let Some(at) = wake {
+            self.wake(at);
+        }
+        for at in claimed {
+            self.orphans.remove(&at);
+            self.counters.claims += 1;
+            self.claim(now, at);
+        }
+    }
+
+    /// When it is this node's turn to take an orphan: 0 if it was chosen. Who was chosen may see
+    /// things otherwise, so the others follow after a while, in rendezvous order.
+    fn turn(&self, demand: &Demand<'_>, chosen: Option<&NodeName>) -> Option<usize> {
+        let me = &self.config.me;
+        if chosen == Some(me) {
+            return Some(0);
+        }
+        let order = rendezvous::order(demand.eligible.iter().copied(), demand.group);
+        order.iter().position(|name| *name == me).map(|rank| rank + 1)
+    }
+
+    /// At a cold start all wait for those that still listen, so that all share.
+    fn waits_for_others(&mut self, now: Instant, holders: &BTreeMap<IpAddr, NodeName>) -> bool {
+        let listening = self.peers.values().any(|peer| peer.is_there() && peer.starting);
+        if !holders.is_empty() || !listening || now >= self.cold_until {
+            return false;
+        }
+        self.wake(self.cold_until);
+        true
+    }
+
+    fn claim(&mut self, now: Instant, at: IpAddr) {
+        let epoch = self.next_epoch(at);
+        let moves = self.memory.get(&at).map(|memory| memory.moves.clone()).unwrap_or_default();
+        self.hold(at, Holding { epoch, successor: None, moves });
+        self.memory.entry(at).or_default().since = now;
+    }
+
+    pub(super) fn hold(&mut self, at: IpAddr, holding: Holding) {
+        let stands = self.table.stands(at);
+        self.remember(at, &holding);
+        self.change(at, Some(Entry { stands, held: Some(holding) }));
+    }
+
+    /// Above all that were heard of, and above all of former lives.
+    fn next_epoch(&self, at: IpAddr) -> Epoch {
+        let last = self.memory.get(&at).map_or(0, |memory| memory.epoch.0);
+        Epoch(last.saturating_add(1).max(self.config.incarnation).min(HIGHEST_EPOCH))
+    }
+
+    /// The nodes that may be given something.
+    pub(super) fn nodes(&self) -> Nodes {
+        let fit = |peer: &Peer| peer.is_mutual() && !peer.starting && !peer.draining;
+        let peers = self.peers.iter().filter(|(_, peer)| fit(peer));
+        let mut nodes: Nodes = peers.map(|(name, peer)| (name.clone(), peer.weight)).collect();
+        let alone = !self.peers.values().any(|peer| peer.is_there() && !peer.starting);
+        let heard = alone || self.mutual() > 0;
+        if heard && !self.starting && !self.draining && !self.surplus {
+            nodes.insert(self.config.me.clone(), self.config.settings.weight);
+        }
+        nodes
+    }
+
+    /// Who holds what and lives, or is heard by somebody who does. Of several the highest epoch.
+    pub(super) fn holders(&self) -> BTreeMap<IpAddr, NodeName> {
+        self.tenures().into_iter().map(|(at, (_, name))| (at, name.clone())).collect()
+    }
+
+    fn tenures(&self) -> BTreeMap<IpAddr, (Epoch, &NodeName)> {
+        let mut tenures: BTreeMap<IpAddr, (Epoch, &NodeName)> = BTreeMap::new();
+        let me = self.table.held().map(|(at, holding)| (at, holding.epoch, &self.config.me));
+        let peers = self.peers.iter().filter(|(_, peer)| peer.is_there() || self.is_vouched(peer));
+        let theirs = peers.flat_map(|(name, peer)| {
+            peer.table.held().map(move |(at, holding)| (at, holding.epoch, name))
+        });
+        for (at, epoch, name) in me.chain(theirs) {
+            let best = tenures.entry(at).or_insert((epoch, name));
+            if *best < (epoch, name) {
+                *best = (epoch, name);
+            }
+        }
+        tenures
+    }
+
+    /// Not heard here, but by a node that is: the way from it is cut, and it lives.
+    fn is_vouched(&self, silent: &Peer) -> bool {
+        let mut heard = self.peers.values().filter(|peer| peer.phase == Phase::Up);
+        heard.any(|peer| peer.hears.contains(&silent.life))
+    }
+
+    pub(super) fn demands<'a>(
+        &'a self,
+        nodes: &Nodes,
+        holders: &'a BTreeMap<IpAddr, NodeName>,
+    ) -> Vec<Demand<'a>> {
+        let stands = |name: &NodeName, at: IpAddr| match self.peers.get(name) {
+            Some(peer) => peer.table.stands(at),
+            None => *name == self.config.me,
+        };
+        let demand = self.candidates.iter().map(|(&at, contenders)| {
+            let named = contenders.nodes.iter().map(|(name, score)| (name, *score));
+            let there = named.filter(|(name, _)| nodes.contains_key(*name) && stands(name, at));
+            Demand {
+                address: at,
+                group: contenders.group,
+                eligible: there.collect(),
+                holder: holders.get(&at),
+            }
+        });
+        demand.collect()
+    }
+
+    /// Whether so many others announce that this node should listen only.
+    fn is_surplus(&self) -> bool {
+        if self.table.holds_any() {
+            return false;
+        }
+        let there = self.peers.iter().filter(|(_, peer)| peer.is_there());
+        there.filter(|(name, _)| **name < self.config.me).count() >= MOST_CANDIDATES
+    }
+
+    fn refresh_claims(&mut self, now: Instant) {
+        let mut claims = BTreeMap::new();
+        for (at, (epoch, holder)) in self.tenures() {
+            let epoch = Some(epoch);
+            let same = |old: &&Claim| old.holder == *holder && old.epoch == epoch;
+            let claim = match self.claims.get(&at).filter(same) {
+                Some(old) => old.clone(),
+                None => Claim { holder: holder.clone(), epoch, since: now },
+            };
+            claims.insert(at, claim);
+        }
+        if self.claims != claims {
+            self.claims = claims;
+            self.news.claims = true;
+        }
+    }
+}
+
+const HIGHEST_EPOCH: u64 = (1 << 63) - 1;
+/// Who has not heard us for so many intervals, while we hear it, is taken for deaf.
+const DEAF_AFTER: u32 = 2;

@@ -1,0 +1,101 @@
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use vipcast_sans_io::Instant;
+
+use super::{
+    table::Table,
+    wire::{Beacon, LifeId},
+};
+use crate::placement::Weight;
+
+/// Another node of the segment, as it was heard last.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) incarnation: u64,
+    pub(super) sequence: u64,
+    pub(super) life: LifeId,
+    pub(super) phase: Phase,
+    pub(super) heard_at: Instant,
+    pub(super) interval: Duration,
+    pub(super) token_life: Duration,
+    pub(super) starting: bool,
+    pub(super) draining: bool,
+    pub(super) weight: Weight,
+    pub(super) hears: BTreeSet<LifeId>,
+    pub(super) table: Table,
+    /// The copy of the table is not what the peer has.
+    pub(super) stale: bool,
+    /// Since when it does not hear us.
+    pub(super) deaf_since: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Up,
+    /// It missed a beacon, and is asked.
+    Suspect {
+        ends: Instant,
+    },
+    Down,
+}
+
+impl Peer {
+    pub(super) fn new(now: Instant, beacon: &Beacon) -> Self {
+        Self {
+            incarnation: beacon.incarnation,
+            sequence: beacon.sequence,
+            life: beacon.life(),
+            phase: Phase::Down,
+            heard_at: now,
+            interval: beacon.interval,
+            token_life: beacon.token_life,
+            starting: beacon.starting,
+            draining: beacon.draining,
+            weight: beacon.weight,
+            hears: BTreeSet::new(),
+            table: Table::default(),
+            stale: false,
+            deaf_since: Some(now),
+        }
+    }
+
+    /// Takes over what it says. Whether that may change who holds what.
+    pub(super) fn hear(&mut self, now: Instant, beacon: Beacon, me: LifeId) -> bool {
+        let mut news = self.phase == Phase::Down;
+        if self.incarnation != beacon.incarnation {
+            // A new life holds nothing of what the last one did.
+            *self = Self::new(now, &beacon);
+            news = true;
+        }
+        let flags = (self.starting, self.draining, self.weight);
+        news |= flags != (beacon.starting, beacon.draining, beacon.weight);
+        news |= self.table.apply(now, &beacon);
+        self.stale = self.table.digest() != beacon.digest;
+        self.sequence = beacon.sequence;
+        self.phase = Phase::Up;
+        self.heard_at = now;
+        (self.interval, self.token_life) = (beacon.interval, beacon.token_life);
+        (self.starting, self.draining, self.weight) =
+            (beacon.starting, beacon.draining, beacon.weight);
+        let hears: BTreeSet<LifeId> = beacon.hears.into_iter().collect();
+        news |= self.hears != hears;
+        self.hears = hears;
+        if self.hears.contains(&me) {
+            self.deaf_since = None;
+        } else if self.deaf_since.is_none() {
+            self.deaf_since = Some(now);
+        }
+        news
+    }
+
+    /// It was heard lately.
+    pub(super) fn is_there(&self) -> bool {
+        self.phase != Phase::Down
+    }
+
+    /// Both hear each other.
+    pub(super) fn is_mutual(&self) -> bool {
+        self.is_there() && self.deaf_since.is_none()
+    }
+}

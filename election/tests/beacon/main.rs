@@ -1,0 +1,5 @@
+//! Beacon election in virtual time.
+
+mod chaos;
+mod scenarios;
+mod world;

@@ -1,0 +1,397 @@
+//! One fault at a time, on a network that is never late: exact times.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use vipcast_election::{Backend, Unit, beacon::BeaconSettings};
+use vipcast_sans_io::Instant;
+use vipcast_sim::{Fault, Link, NodeId, SegmentId};
+
+use crate::world::*;
+
+const LAN: SegmentId = SegmentId(0);
+
+fn at(time: u64) -> Instant {
+    Instant::from_millis(time)
+}
+
+fn units(count: u8) -> Vec<Unit> {
+    (0..count).map(|number| unit(0, number)).collect()
+}
+
+/// A world two seconds after its start.
+fn settled(plan: &Plan) -> World {
+    let mut net = plan.build(1);
+    net.run_until(at(2_000));
+    for unit in plan.candidates().keys() {
+        assert_eq!(owners(&net, unit).len(), 1, "{unit}");
+    }
+    net.take_events();
+    net
+}
+
+fn owner(net: &World, unit: &Unit) -> NodeId {
+    let owners = owners(net, unit);
+    assert_eq!(owners.len(), 1, "{unit}: {owners:?}");
+    owners[0]
+}
+
+/// Runs on, and how long the unit has had no owner, and more than one, in all.
+fn watch(net: &mut World, unit: &Unit, until: u64) -> (Duration, Duration) {
+    let (mut none, mut many) = (Duration::ZERO, Duration::ZERO);
+    let (mut last, mut before) = (net.now(), owners(net, unit).len());
+    net.run_while(at(until), |net| -> Result<(), ()> {
+        let passed = net.now() - last;
+        match before {
+            0 => none += passed,
+            1 => {}
+            _ => many += passed,
+        }
+        last = net.now();
+        before = owners(net, unit).len();
+        Ok(())
+    })
+    .unwrap();
+    (none, many)
+}
+
+#[test]
+fn at_cold_start_ten_addresses_on_ten_nodes_are_one_each_and_all_agree() {
+    let plan = Plan::exact(10, 10);
+    let net = settled(&plan);
+    assert_eq!(loads(&net, &units(10)), [1; 10]);
+    let claims = elector(&net, NodeId(0)).unwrap().election.claims();
+    assert_eq!(claims.len(), 10);
+    for index in 1..10 {
+        let others = elector(&net, NodeId(index)).unwrap().election.claims();
+        let holders = |c: &vipcast_election::Claims| -> Vec<_> {
+            c.iter().map(|(u, c)| (u.clone(), c.holder.clone(), c.epoch)).collect()
+        };
+        assert_eq!(holders(claims), holders(others));
+    }
+}
+
+#[test]
+fn a_death_is_found_within_the_detection_time_and_moves_only_what_the_dead_node_held() {
+    for phase in [0, 30, 60, 99] {
+        let plan = Plan::exact(4, 12);
+        let mut net = settled(&plan);
+        net.run_for(millis(phase));
+        let before: Vec<NodeId> = units(12).iter().map(|unit| owner(&net, unit)).collect();
+        let dead = before[0];
+        net.begin(&Fault::Crash { node: dead });
+        let until = net.now().as_micros() / 1_000 + 1_000;
+        let (none, many) = watch(&mut net, &unit(0, 0), until);
+        assert!(none <= millis(182) && none >= millis(70), "{none:?} at {phase}");
+        assert_eq!(many, Duration::ZERO);
+        for (unit, before) in units(12).iter().zip(before) {
+            assert!(before == dead || owner(&net, unit) == before, "{unit} moved");
+        }
+        let mut loads = loads(&net, &units(12));
+        loads.sort_unstable();
+        assert_eq!(loads, [4, 4, 4]);
+    }
+}
+
+#[test]
+fn without_the_burst_a_death_takes_three_misses_and_the_check() {
+    let mut plan = Plan::exact(3, 1);
+    plan.settings.burst = None;
+    let mut net = settled(&plan);
+    let dead = owner(&net, &unit(0, 0));
+    net.begin(&Fault::Crash { node: dead });
+    let (none, many) = watch(&mut net, &unit(0, 0), 4_000);
+    assert!(none <= millis(322) && none >= millis(210), "{none:?}");
+    assert_eq!(many, Duration::ZERO);
+}
+
+#[test]
+fn each_side_of_a_partition_has_an_owner_and_one_is_left_within_an_interval_after_it() {
+    let plan = Plan::exact(4, 4);
+    let mut net = settled(&plan);
+    let cut = Fault::Partition { segment: LAN, side: [NodeId(0), NodeId(1)].into() };
+    net.begin(&cut);
+    net.run_until(at(4_000));
+    for unit in units(4) {
+        let owners: BTreeSet<bool> = owners(&net, &unit).iter().map(|node| node.0 < 2).collect();
+        assert_eq!(owners.len(), 2, "{unit} has an owner on each side");
+    }
+    net.take_events();
+    net.end(&cut);
+    let (none, many) = watch(&mut net, &unit(0, 1), 6_000);
+    assert_eq!(none, Duration::ZERO);
+    assert!(many <= millis(101), "{many:?}");
+    for unit in units(4) {
+        let winner = owner(&net, &unit);
+        let announced = net.events().iter().any(|seen| {
+            seen.node == winner && matches!(&seen.event, Seen::Granted(at, _) if *at == unit)
+        });
+        assert!(announced, "who is left announces {unit} again");
+    }
+}
+
+#[test]
+fn an_owner_that_is_heard_by_nobody_yields_to_who_takes_over() {
+    for nodes in [2, 3, 5] {
+        let plan = Plan::exact(nodes, 3);
+        let mut net = settled(&plan);
+        let mute = owner(&net, &unit(0, 0));
+        for node in (0..nodes).map(NodeId).filter(|node| *node != mute) {
+            net.begin(&Fault::Cut { segment: LAN, from: mute, to: node });
+        }
+        let (none, many) = watch(&mut net, &unit(0, 0), 6_000);
+        assert_ne!(owner(&net, &unit(0, 0)), mute);
+        assert_eq!(none, Duration::ZERO);
+        assert!(many <= millis(300), "{many:?}");
+        net.take_events();
+        net.run_until(at(9_000));
+        assert!(net.events().is_empty(), "it is stable: {:?}", net.events());
+    }
+}
+
+#[test]
+fn a_deaf_node_does_not_take_what_the_others_serve() {
+    let plan = Plan::exact(4, 4);
+    let mut net = settled(&plan);
+    let before: Vec<NodeId> = units(4).iter().map(|unit| owner(&net, unit)).collect();
+    for node in 1..4 {
+        net.begin(&Fault::Cut { segment: LAN, from: NodeId(node), to: NodeId(0) });
+    }
+    net.run_until(at(6_000));
+    for (unit, before) in units(4).iter().zip(before).filter(|(_, node)| *node != NodeId(0)) {
+        assert!(owners(&net, unit).contains(&before), "{unit} is still served");
+    }
+}
+
+#[test]
+fn one_way_between_two_of_three_moves_nothing_while_the_third_hears_both() {
+    let plan = Plan::exact(3, 3);
+    let mut net = settled(&plan);
+    let first = owner(&net, &unit(0, 0));
+    let other = NodeId((first.0 + 1) % 3);
+    net.begin(&Fault::Cut { segment: LAN, from: first, to: other });
+    let (none, many) = watch(&mut net, &unit(0, 0), 6_000);
+    assert_eq!((none, many), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(owner(&net, &unit(0, 0)), first);
+}
+
+#[test]
+fn an_owner_whose_beacons_alone_are_lost_keeps_what_it_answers_for() {
+    let plan = Plan::exact(3, 3);
+    let mut net = settled(&plan);
+    let owner_before = owner(&net, &unit(0, 0));
+    command(&mut net, owner_before, |elector, _| elector.mute_beacons = true);
+    let (none, many) = watch(&mut net, &unit(0, 0), 6_000);
+    assert_eq!((none, many), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(owner(&net, &unit(0, 0)), owner_before);
+    let other = elector(&net, NodeId((owner_before.0 + 1) % 3)).unwrap();
+    assert!(other.election.counters().spared > 10);
+}
+
+#[test]
+fn a_drain_leaves_no_moment_without_an_owner_and_nothing_behind() {
+    let plan = Plan::exact(4, 12);
+    let mut net = settled(&plan);
+    let leaver = owner(&net, &unit(0, 0));
+    command(&mut net, leaver, |elector, now| elector.election.drain(now));
+    let (none, _) = watch(&mut net, &unit(0, 0), 3_000);
+    assert_eq!(none, Duration::ZERO);
+    assert!(elector(&net, leaver).unwrap().election.is_drained());
+    let mut spread = loads(&net, &units(12));
+    spread.sort_unstable();
+    assert_eq!(spread, [0, 4, 4, 4]);
+    net.begin(&Fault::Crash { node: leaver });
+    net.take_events();
+    net.run_until(at(5_000));
+    assert!(net.events().is_empty(), "its end moves nothing");
+}
+
+#[test]
+fn the_last_node_that_drains_serves_on() {
+    let plan = Plan::exact(1, 2);
+    let mut net = settled(&plan);
+    command(&mut net, NodeId(0), |elector, now| elector.election.drain(now));
+    net.run_until(at(5_000));
+    assert_eq!(owner(&net, &unit(0, 0)), NodeId(0));
+}
+
+#[test]
+fn who_was_stopped_for_two_seconds_holds_nothing_and_listens_before_it_claims() {
+    let plan = Plan::exact(3, 6);
+    let mut net = settled(&plan);
+    let stopped = owner(&net, &unit(0, 0));
+    let pause = Fault::Pause { node: stopped };
+    net.begin(&pause);
+    let (none, many) = watch(&mut net, &unit(0, 0), 4_000);
+    assert!(none <= millis(182), "{none:?}");
+    net.end(&pause);
+    assert!(units(6).iter().all(|unit| !owners(&net, unit).contains(&stopped)));
+    let (after, double) = watch(&mut net, &unit(0, 0), 8_000);
+    assert_eq!((many, after, double), (Duration::ZERO, Duration::ZERO, Duration::ZERO));
+    assert!(elector(&net, stopped).unwrap().election.counters().fences >= 1);
+    assert_eq!(loads(&net, &units(6))[usize::from(stopped.0)], 0, "no preemption by itself");
+}
+
+#[test]
+fn a_transport_that_takes_nothing_ends_the_tokens() {
+    let plan = Plan::exact(2, 2);
+    let mut net = settled(&plan);
+    let stalled = owner(&net, &unit(0, 0));
+    net.begin(&Fault::Stall { node: stalled });
+    let (none, many) = watch(&mut net, &unit(0, 0), 4_000);
+    assert_ne!(owner(&net, &unit(0, 0)), stalled);
+    assert_eq!(many, Duration::ZERO, "it fences itself before another takes over");
+    assert!(none <= millis(30), "{none:?}");
+}
+
+#[test]
+fn without_a_budget_a_join_moves_nothing_and_with_one_it_gets_its_share_without_a_gap() {
+    for rebalance in [false, true] {
+        let mut plan = Plan::exact(3, 9);
+        plan.settings = BeaconSettings {
+            rebalance,
+            dwell: Duration::from_secs(1),
+            moves_per_minute: 60,
+            ..BeaconSettings::default()
+        };
+        let mut net = plan.build(1);
+        net.begin(&Fault::Crash { node: NodeId(2) });
+        net.run_until(at(2_000));
+        net.end(&Fault::Crash { node: NodeId(2) });
+        net.take_events();
+        let (none, _) = watch(&mut net, &unit(0, 0), 20_000);
+        assert_eq!(none, Duration::ZERO);
+        let loads = loads(&net, &units(9));
+        if rebalance {
+            assert_eq!(loads, [3, 3, 3]);
+        } else {
+            assert_eq!(loads[2], 0);
+            assert!(net.events().is_empty(), "{:?}", net.events());
+        }
+    }
+}
+
+#[test]
+fn a_changed_preference_is_a_hand_over_without_a_gap() {
+    let mut plan = Plan::exact(3, 3);
+    plan.settings.dwell = Duration::from_secs(5);
+    let mut net = settled(&plan);
+    let holder = owner(&net, &unit(0, 0));
+    let better = NodeId((holder.0 + 1) % 3);
+    let mut candidates = plan.candidates();
+    candidates.get_mut(&unit(0, 0)).unwrap().nodes.insert(name(better.0), 9);
+    for node in 0..3 {
+        let candidates = candidates.clone();
+        command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));
+    }
+    net.run_until(at(4_000));
+    assert_eq!(owner(&net, &unit(0, 0)), holder, "it dwells");
+    let (none, _) = watch(&mut net, &unit(0, 0), 9_000);
+    assert_eq!((none, owner(&net, &unit(0, 0))), (Duration::ZERO, better));
+}
+
+#[test]
+fn an_eligibility_that_swings_moves_an_address_four_times_in_three_minutes_at_most() {
+    let plan = Plan::exact(2, 1);
+    let mut net = settled(&plan);
+    let mut moves = Vec::new();
+    for swing in 0..100_u64 {
+        let mut candidates = plan.candidates();
+        let out = u16::try_from(swing % 2).unwrap();
+        candidates.get_mut(&unit(0, 0)).unwrap().nodes.remove(&name(out));
+        for node in 0..2 {
+            let candidates = candidates.clone();
+            command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));
+        }
+        net.run_until(at(2_000 + (swing + 1) * 4_000));
+        let granted = net.take_events().into_iter();
+        moves.extend(granted.filter(|s| matches!(s.event, Seen::Granted(..))).map(|s| s.at));
+        assert_eq!(owners(&net, &unit(0, 0)).len(), 1);
+    }
+    assert!(moves.len() >= 8, "it moves again later: {moves:?}");
+    for window in moves.windows(5) {
+        assert!(window[4] - window[0] >= Duration::from_secs(180), "{window:?}");
+    }
+}
+
+#[test]
+fn a_link_that_is_unplugged_moves_only_what_is_on_its_segment() {
+    let mut plan = Plan::exact(3, 6);
+    plan.segments = 2;
+    let mut net = settled(&plan);
+    let node = owner(&net, &unit(0, 0));
+    let other = |net: &World| -> Vec<NodeId> {
+        (0..6).map(|number| owner(net, &unit(1, number))).collect()
+    };
+    let before = other(&net);
+    net.begin(&Fault::Unplug { node, link: Link(0) });
+    net.run_until(at(3_000));
+    assert_ne!(owner(&net, &unit(0, 0)), node);
+    assert_eq!(other(&net), before);
+}
+
+#[test]
+fn a_node_that_comes_back_from_a_silent_cut_leaves_what_others_have_taken() {
+    let plan = Plan::exact(3, 3);
+    let mut net = settled(&plan);
+    let cut_off = owner(&net, &unit(0, 0));
+    let cut = Fault::Partition { segment: LAN, side: [cut_off].into() };
+    net.begin(&cut);
+    net.run_until(at(5_000));
+    net.end(&cut);
+    net.run_until(at(5_200));
+    for unit in units(3) {
+        owner(&net, &unit);
+    }
+    net.take_events();
+    net.run_until(at(8_000));
+    assert!(net.events().is_empty(), "{:?}", net.events());
+}
+
+#[test]
+fn five_hundred_addresses_are_known_to_all_and_to_who_comes_later() {
+    let mut plan = Plan::exact(3, 250);
+    plan.segments = 2;
+    let mut net = plan.build(1);
+    net.begin(&Fault::Crash { node: NodeId(2) });
+    net.run_until(at(3_000));
+    net.end(&Fault::Crash { node: NodeId(2) });
+    net.run_until(at(6_000));
+    let count = |node| elector(&net, NodeId(node)).unwrap().election.claims().len();
+    assert_eq!([count(0), count(1), count(2)], [500; 3]);
+    net.take_events();
+    net.begin(&Fault::Crash { node: NodeId(0) });
+    net.run_until(at(7_000));
+    assert!((0..250).all(|number| owners(&net, &unit(0, number)).len() == 1));
+}
+
+#[test]
+fn of_eighty_nodes_sixty_four_announce_and_the_rest_listen() {
+    let plan = Plan::exact(80, 1);
+    let mut net = plan.build(1);
+    net.run_until(at(1_500));
+    let sent = |net: &World| -> Vec<u64> {
+        (0..80).map(|n| elector(net, NodeId(n)).unwrap().election.counters().sent).collect()
+    };
+    let before = sent(&net);
+    net.run_until(at(2_500));
+    let announcing = before.iter().zip(sent(&net)).filter(|(before, after)| after > before);
+    assert_eq!(announcing.count(), 64);
+    owner(&net, &unit(0, 0));
+}
+
+#[test]
+fn epochs_rise_also_when_all_nodes_have_lost_their_memory() {
+    let plan = Plan::exact(3, 2);
+    let mut net = settled(&plan);
+    let epoch = |net: &World| elector(net, NodeId(1)).unwrap().election.claims()[&unit(0, 0)].epoch;
+    let before = epoch(&net);
+    for node in 0..3 {
+        net.begin(&Fault::Crash { node: NodeId(node) });
+    }
+    net.run_until(at(3_000));
+    for node in 0..3 {
+        net.end(&Fault::Crash { node: NodeId(node) });
+    }
+    net.run_until(at(5_000));
+    assert!(epoch(&net) > before);
+}
