@@ -22,6 +22,7 @@ mod backoff;
 mod event;
 mod negotiate;
 mod state;
+mod terms;
 mod timers;
 mod transition;
 
@@ -30,4 +31,5 @@ pub use event::Event;
 pub(crate) use negotiate::negotiate;
 pub use negotiate::{Session, SessionFamily};
 pub use state::{DownReason, State, Timer};
-pub use transition::{Effects, Fsm, FsmConfig};
+pub use terms::{Effects, FsmConfig};
+pub use transition::Fsm;

@@ -6,6 +6,7 @@
 //! receives is handed to a callback and forgotten.
 
 mod collision;
+mod commands;
 mod connection;
 mod io;
 mod machine;
