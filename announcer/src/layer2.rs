@@ -27,7 +27,7 @@ use vipcast_plan::LinkName;
 use crate::os::Waker;
 
 pub use links::{LinkState, segment_of};
-pub use report::{ConflictSeen, Layer2Report};
+pub use report::{Check, Checks, ConflictSeen, Layer2Report};
 pub use vipcast_arp_ndp::Counters;
 
 /// Which links each unit may be announced on.
@@ -42,6 +42,7 @@ pub struct Layer2 {
     shared: Arc<Shared>,
     reports: watch::Receiver<Arc<Layer2Report>>,
     thread: Option<JoinHandle<()>>,
+    check_round: u64,
 }
 
 /// How the thread behaves.
@@ -80,6 +81,7 @@ struct Pending {
     table: Option<Table>,
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
+    checks: Option<(u64, BTreeSet<IpAddr>)>,
     stop: bool,
     #[cfg(test)]
     panic: bool,
@@ -110,7 +112,7 @@ impl Layer2 {
         };
         let thread = std::thread::Builder::new().name("layer2".into()).spawn(serve)?;
         result.recv().map_err(io::Error::other)??;
-        Ok(Self { shared, reports, thread: Some(thread) })
+        Ok(Self { shared, reports, thread: Some(thread), check_round: 0 })
     }
 
     /// Which links each unit may be announced on, from now on.
@@ -126,6 +128,17 @@ impl Layer2 {
     /// The nodes that live, from now on.
     pub fn set_members(&self, members: BTreeSet<NodeName>) {
         self.command(|pending| pending.members = Some(members));
+    }
+
+    /// Asks the network whether anybody uses these addresses, in place of those that were checked
+    /// before. The report's [`checks`](Layer2Report::checks) of the round that is returned have the
+    /// answers. For addresses that nobody has announced yet: it takes most of a second, and claims
+    /// nothing.
+    pub fn check(&mut self, addresses: BTreeSet<IpAddr>) -> u64 {
+        self.check_round += 1;
+        let round = self.check_round;
+        self.command(|pending| pending.checks = Some((round, addresses)));
+        round
     }
 
     /// The latest report; it changes with the state, not with every frame.

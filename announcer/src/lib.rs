@@ -28,5 +28,5 @@ mod node;
 pub mod os;
 mod reports;
 
-pub use node::{Deliver, Node, NodeConfig, StartError};
+pub use node::{Deliver, Node, NodeConfig, Prober, StartError};
 pub use reports::{Event, Report};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc};
 
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
 };
 use vipcast_election as election;
@@ -12,7 +12,7 @@ use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, p
 use crate::{
     apply::{self, Applied},
     delivery::{LocalServing, LocalServingError},
-    layer2::{CounterReader, Counters, Layer2, Layer2Config, Layer2Report},
+    layer2::{Check, Checks, CounterReader, Counters, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
     reports::Report,
 };
@@ -25,6 +25,7 @@ use crate::{
 pub struct Node {
     reports: watch::Receiver<Arc<Report>>,
     counters: CounterReader,
+    prober: Prober,
     swept: Vec<IpAddr>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), LocalServingError>>,
@@ -97,6 +98,7 @@ impl Node {
         };
         let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
         let counters = layer2.counter_reader();
+        let (ask, asked) = mpsc::channel(1);
         let (sender, reports) = watch::channel(Arc::default());
         let (stop, stopped) = oneshot::channel();
         let runner = Runner {
@@ -107,15 +109,22 @@ impl Node {
             applied: Applied::default(),
             report: Report::default(),
             reports: sender,
+            question: None,
         };
-        let task = tokio::spawn(runner.run(intents, members, stopped, lock));
-        Ok(Self { reports, counters, swept, stop, task })
+        let task = tokio::spawn(runner.run(intents, members, asked, stopped, lock));
+        Ok(Self { reports, counters, prober: Prober { ask }, swept, stop, task })
     }
 
     /// The latest report. Receivers see every state that lasts, and may miss those in between.
     #[must_use]
     pub fn reports(&self) -> watch::Receiver<Arc<Report>> {
         self.reports.clone()
+    }
+
+    /// Asks the network whether addresses are in use.
+    #[must_use]
+    pub fn prober(&self) -> Prober {
+        self.prober.clone()
     }
 
     /// What the responder has done, a fraction of a second old at most.
@@ -152,6 +161,32 @@ struct Runner {
     applied: Applied,
     report: Report,
     reports: watch::Sender<Arc<Report>>,
+    /// What the network is being asked for somebody: the round, and who waits.
+    question: Option<(u64, oneshot::Sender<BTreeSet<IpAddr>>)>,
+}
+
+/// Asks the network whether addresses are in use. Clones ask the same node, one after the other.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    ask: mpsc::Sender<Question>,
+}
+
+#[derive(Debug)]
+struct Question {
+    addresses: BTreeSet<IpAddr>,
+    answer: oneshot::Sender<BTreeSet<IpAddr>>,
+}
+
+impl Prober {
+    /// Those of the addresses that another host uses. Each is asked for three times, on every link
+    /// whose network holds it; where such a link is down, the answer waits for it.
+    ///
+    /// `None` when the node has ended.
+    pub async fn in_use(&self, addresses: BTreeSet<IpAddr>) -> Option<BTreeSet<IpAddr>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask.send(Question { addresses, answer }).await.ok()?;
+        answered.await.ok()
+    }
 }
 
 impl Runner {
@@ -159,6 +194,7 @@ impl Runner {
         mut self,
         mut intents: watch::Receiver<Arc<Intent>>,
         mut members: watch::Receiver<BTreeSet<NodeName>>,
+        mut asked: mpsc::Receiver<Question>,
         mut stop: oneshot::Receiver<()>,
         _lock: InstanceLock,
     ) -> Result<(), LocalServingError> {
@@ -172,6 +208,10 @@ impl Runner {
                 Ok(()) = intents.changed() => {}
                 Ok(()) = members.changed() => {}
                 Ok(()) = self.layer2_reports.changed() => {}
+                Some(question) = asked.recv(), if self.question.is_none() => {
+                    let Question { addresses, answer } = question;
+                    self.question = Some((self.layer2.check(addresses), answer));
+                }
                 else => {
                     let _ = (&mut stop).await;
                     break;
@@ -184,6 +224,7 @@ impl Runner {
 
     /// Applies what is true now, and reports it.
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
+        self.answer(layer2);
         let mut observed = Observed { members, ..observe(layer2) };
         let candidates = candidates(intent, &observed);
         self.deliver(&mut observed, &candidates);
@@ -214,6 +255,17 @@ impl Runner {
             }
             news
         });
+    }
+
+    /// Answers the question of a prober once every address has a verdict.
+    fn answer(&mut self, layer2: &Layer2Report) {
+        let Checks { round, verdicts } = &layer2.checks;
+        let done = !verdicts.values().any(|check| *check == Check::Asking);
+        let asked = self.question.take_if(|(asked, _)| asked == round && done);
+        let Some((_, answer)) = asked else { return };
+        let in_use = verdicts.iter().filter(|(_, c)| matches!(c, Check::InUse { .. }));
+        // Whoever asked may have gone.
+        let _ = answer.send(in_use.map(|(address, _)| *address).collect());
     }
 
     /// Puts every address that this node may come to hold on the machine, before it may.

@@ -70,8 +70,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) deliver: DeliverArg,
 
-    /// Where the written assignments are corrupt, set them aside and assign anew; without this,
-    /// nothing is assigned until somebody has looked
+    /// Where the written assignments were corrupt, hand out addresses at once; without this, each
+    /// one that was not known any more is asked for on the network first
     #[arg(long)]
     pub(crate) accept_lost_state: bool,
 

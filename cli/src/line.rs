@@ -72,6 +72,8 @@ impl From<&StandaloneEvent> for Line {
                     alive.nodes.iter().map(|node| node.as_str().into()).collect();
                 line.with("nodes", nodes).with("stale", alive.stale.is_some())
             }
+            StandaloneEvent::Probing(addresses) => line.with_all(json!({ "addresses": addresses })),
+            StandaloneEvent::Occupied(address) => line.with_all(json!({ "address": address })),
             StandaloneEvent::SetAside(path) => line.with("path", path.to_string_lossy()),
             _ => line,
         }

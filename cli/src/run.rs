@@ -1,4 +1,4 @@
-use std::{fs, process::ExitCode};
+use std::{fs, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
@@ -7,7 +7,7 @@ use tokio::{
 };
 use vipcast_announcer::{Event, Node, NodeConfig};
 use vipcast_k8s_adapter::{
-    Standalone, StandaloneConfig, StandaloneEvent, assigner::LostState, default_state_dir,
+    Standalone, StandaloneConfig, StandaloneEvent, assigner::LostState, default_state_dir, feed,
 };
 use vipcast_plan::{Reason, Withheld};
 
@@ -30,10 +30,11 @@ async fn serve(args: &RunArgs) -> Result<()> {
     let config = config(args)?;
     let (node_name, state) = (config.node.clone(), config.state.clone());
 
-    let mut standalone = Standalone::start(config).await?;
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
-    let node = Node::start(node_config, standalone.intents(), standalone.members())?;
+    let (feed, intents, members) = feed();
+    let node = Node::start(node_config, intents, members)?;
+    let mut standalone = Standalone::start(config, feed, Arc::new(node.prober())).await?;
     for address in node.swept() {
         let text = format!("swept {address}: it was left on this machine by a killed run");
         Line::new("swept", text).with("address", address.to_string()).print(output);

@@ -77,5 +77,7 @@ pub use manifest::Manifest;
 pub use paths::default_state_dir;
 pub use problem::{Problem, SelectorFault, StaleReason};
 pub use reader::FileContent;
-pub use standalone::{Standalone, StandaloneConfig, StandaloneError, StandaloneEvent};
+pub use standalone::{
+    Feed, InUse, Standalone, StandaloneConfig, StandaloneError, StandaloneEvent, feed,
+};
 pub use translate::{Options, Translation, translate, validate};

@@ -4,17 +4,19 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    net::IpAddr,
     path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
     time::sleep,
 };
-use vipcast_announcer::clock::Clock;
+use vipcast_announcer::{Prober, clock::Clock};
 use vipcast_plan::{Intent, NodeName};
 
 use crate::{
@@ -63,13 +65,58 @@ impl StandaloneConfig {
 
 /// Follows the folders and the file, assigns where this node is the one to, and publishes what a
 /// [`Node`](vipcast_announcer::Node) follows. It ends when this is dropped.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use vipcast_announcer::{Node, NodeConfig};
+/// use vipcast_k8s_adapter::{Standalone, StandaloneConfig, feed};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let config = StandaloneConfig::new("manifests/", "state/", "node-a");
+/// let (feed, intents, members) = feed();
+/// let node = Node::start(NodeConfig::new(config.node.clone()), intents, members)?;
+/// let mut standalone = Standalone::start(config, feed, Arc::new(node.prober())).await?;
+/// while let Some(event) = standalone.event().await {
+///     println!("{event}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Standalone {
-    intents: watch::Receiver<Arc<Intent>>,
-    members: watch::Receiver<BTreeSet<NodeName>>,
     events: mpsc::Receiver<StandaloneEvent>,
     task: JoinHandle<()>,
     _follows: Vec<Follow>,
+}
+
+/// What a [`Standalone`] publishes into.
+#[derive(Debug)]
+pub struct Feed {
+    intents: watch::Sender<Arc<Intent>>,
+    members: watch::Sender<BTreeSet<NodeName>>,
+}
+
+/// A feed with its ends: what is asked for, with addresses, and the nodes that live. Nothing and
+/// nobody at first.
+#[must_use]
+pub fn feed() -> (Feed, watch::Receiver<Arc<Intent>>, watch::Receiver<BTreeSet<NodeName>>) {
+    let (intents, intents_end) = watch::channel(Arc::default());
+    let (members, members_end) = watch::channel(BTreeSet::new());
+    (Feed { intents, members }, intents_end, members_end)
+}
+
+/// Asks the network who uses an address.
+#[async_trait]
+pub trait InUse: Send + Sync {
+    /// Those of the addresses that somebody uses; `None` if nobody can be asked any more.
+    async fn in_use(&self, addresses: BTreeSet<IpAddr>) -> Option<BTreeSet<IpAddr>>;
+}
+
+#[async_trait]
+impl InUse for Prober {
+    async fn in_use(&self, addresses: BTreeSet<IpAddr>) -> Option<BTreeSet<IpAddr>> {
+        Self::in_use(self, addresses).await
+    }
 }
 
 /// Why it does not start.
@@ -100,8 +147,12 @@ pub enum StandaloneEvent {
     Alive(Alive),
     /// The state cannot be read or written: nothing new is assigned, what is stays.
     StateFault(String),
-    /// The state was corrupt, and was set aside here.
+    /// The state was corrupt, and a copy of it was set aside here.
     SetAside(PathBuf),
+    /// After a loss of state, the network is asked who uses these addresses.
+    Probing(Vec<IpAddr>),
+    /// After a loss of state, somebody was found with this address: it is not handed out.
+    Occupied(IpAddr),
 }
 
 /// How soon a lock that another process holds is tried again: nobody tells when it comes free.
@@ -111,13 +162,18 @@ const TRY_LOCK_EVERY: Duration = Duration::from_secs(1);
 const EVENTS: usize = 1024;
 
 impl Standalone {
-    /// Starts to follow. Needs a tokio runtime.
+    /// Starts to follow, and publishes into `feed`. Needs a tokio runtime.
     ///
+    /// After a loss of state it asks `prober` before it hands out an address that somebody may hold.
     /// Returns once the folder was read for the first time, so that the first intent is there.
     ///
     /// # Errors
     /// [`StandaloneError`]. What is wrong in manifests is no error here but an event.
-    pub async fn start(config: StandaloneConfig) -> Result<Self, StandaloneError> {
+    pub async fn start(
+        config: StandaloneConfig,
+        feed: Feed,
+        prober: Arc<dyn InUse>,
+    ) -> Result<Self, StandaloneError> {
         let folder = StateFolder::open(&config.state, config.node.as_str())?;
         let (event_sender, events) = mpsc::channel(EVENTS);
         // A copy that cannot be read is no reason to stay down: the folder itself will tell.
@@ -144,8 +200,8 @@ impl Standalone {
             follows.push(Follow::alive(file, move |alive| _ = list.send_replace(alive))?);
         }
 
-        let (intents_sender, intents) = watch::channel(Arc::default());
-        let (members_sender, members) = watch::channel(BTreeSet::new());
+        let mut intents = feed.intents.subscribe();
+        let (probed, probes) = mpsc::channel(1);
         let runner = Runner {
             assigner: Assigner::new(folder.clone(), config.lost_state),
             folder,
@@ -155,8 +211,10 @@ impl Standalone {
             told_fault: fault.clone(),
             assigning: None,
             stored: None,
-            intents: intents_sender,
-            members: members_sender,
+            prober,
+            probing: BTreeSet::new(),
+            probed,
+            feed,
             events: event_sender,
         };
         if let Some(fault) = fault {
@@ -169,22 +227,9 @@ impl Standalone {
         if !alone {
             let _ = first.wait_for(|alive| *alive != Alive::default()).await;
         }
-        let task = tokio::spawn(runner.run(snapshots, living, assignments));
-        let mut started = Self { intents, members, events, task, _follows: follows };
-        let _ = started.intents.changed().await;
-        Ok(started)
-    }
-
-    /// What is asked for, with addresses.
-    #[must_use]
-    pub fn intents(&self) -> watch::Receiver<Arc<Intent>> {
-        self.intents.clone()
-    }
-
-    /// The nodes that live.
-    #[must_use]
-    pub fn members(&self) -> watch::Receiver<BTreeSet<NodeName>> {
-        self.members.clone()
+        let task = tokio::spawn(runner.run(snapshots, living, assignments, probes));
+        let _ = intents.changed().await;
+        Ok(Self { events, task, _follows: follows })
     }
 
     /// The next event; `None` when there will be none.
@@ -210,8 +255,11 @@ struct Runner {
     assigning: Option<bool>,
     /// The snapshot whose copy is in the state folder.
     stored: Option<Arc<Snapshot>>,
-    intents: watch::Sender<Arc<Intent>>,
-    members: watch::Sender<BTreeSet<NodeName>>,
+    prober: Arc<dyn InUse>,
+    /// What the network is being asked for.
+    probing: BTreeSet<IpAddr>,
+    probed: mpsc::Sender<BTreeSet<IpAddr>>,
+    feed: Feed,
     events: mpsc::Sender<StandaloneEvent>,
 }
 
@@ -221,6 +269,7 @@ impl Runner {
         mut snapshots: watch::Receiver<Option<Arc<Snapshot>>>,
         mut living: watch::Receiver<Alive>,
         mut assignments: watch::Receiver<()>,
+        mut probes: mpsc::Receiver<BTreeSet<IpAddr>>,
     ) {
         loop {
             let snapshot = snapshots.borrow_and_update().clone().unwrap_or_default();
@@ -231,6 +280,7 @@ impl Runner {
                 Ok(()) = snapshots.changed() => {}
                 Ok(()) = living.changed() => {}
                 Ok(()) = assignments.changed() => {}
+                Some(in_use) = probes.recv() => self.note(&in_use).await,
                 () = sleep(TRY_LOCK_EVERY), if waits_for_lock => {}
                 else => return,
             }
@@ -248,8 +298,8 @@ impl Runner {
         let turn = self.assigner.turn(&mut translation, may_assign);
         // Act first, tell later: whoever listens may be slow.
         let Translation { intent, diagnostics, .. } = translation;
-        self.intents.send_replace(Arc::new(intent));
-        self.members.send_if_modified(|told| {
+        self.feed.intents.send_replace(Arc::new(intent));
+        self.feed.members.send_if_modified(|told| {
             let news = *told != members;
             *told = members;
             news
@@ -262,6 +312,34 @@ impl Runner {
             self.tell(StandaloneEvent::Alive(alive)).await;
         }
         may_assign && !assigning
+    }
+
+    /// Lets the network be asked, one question at a time.
+    async fn probe(&mut self, addresses: Vec<IpAddr>) {
+        if addresses.is_empty() || !self.probing.is_empty() {
+            return;
+        }
+        self.probing = addresses.iter().copied().collect();
+        let (prober, question) = (Arc::clone(&self.prober), self.probing.clone());
+        let answer = self.probed.clone();
+        tokio::spawn(async move {
+            if let Some(in_use) = prober.in_use(question).await {
+                // Whoever asked may have ended.
+                let _ = answer.send(in_use).await;
+            }
+        });
+        self.tell(StandaloneEvent::Probing(addresses)).await;
+    }
+
+    /// Takes note of what the network answered.
+    async fn note(&mut self, in_use: &BTreeSet<IpAddr>) {
+        for address in std::mem::take(&mut self.probing) {
+            let answered = in_use.contains(&address);
+            self.assigner.probed(address, answered);
+            if answered {
+                self.tell(StandaloneEvent::Occupied(address)).await;
+            }
+        }
     }
 
     /// Keeps a copy of what was accepted, to serve when the folder cannot be read after a restart.
@@ -311,6 +389,7 @@ impl Runner {
         for outcome in turn.outcomes {
             self.tell(StandaloneEvent::Outcome(outcome)).await;
         }
+        self.probe(turn.probe).await;
         turn.assigning
     }
 
@@ -339,6 +418,8 @@ impl StandaloneEvent {
             Self::Alive(_) => "alive",
             Self::StateFault(_) => "stateFault",
             Self::SetAside(_) => "setAside",
+            Self::Probing(_) => "probing",
+            Self::Occupied(_) => "occupied",
         }
     }
 }
@@ -364,10 +445,17 @@ impl fmt::Display for StandaloneEvent {
             }
             Self::SetAside(path) => write!(
                 f,
-                "the written assignments were corrupt: they are set aside as {}, and addresses are \
-                 assigned anew",
+                "THE WRITTEN ASSIGNMENTS WERE CORRUPT: a copy is set aside as {}; what could be read \
+                 of it stays, and other addresses are handed out only after nobody answered for them",
                 path.display()
             ),
+            Self::Probing(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(f, "asking the network who uses {}", addresses.join(", "))
+            }
+            Self::Occupied(address) => {
+                write!(f, "another host uses {address}: it is not handed out")
+            }
         }
     }
 }

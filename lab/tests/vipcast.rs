@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         test("a switch that snoops lets questions for IPv6 addresses through", a_snooping_switch),
         test("an IPv6 address is advertised as RFC 4861 says", advertisements_are_as_rfc_4861_says)
             .needs_tool("tshark"),
+        test("after a loss of state nobody's address is handed out", lost_state),
         test("without an assigner nothing new is assigned, and what is stays", no_assigner),
     ])
 }
@@ -111,6 +112,28 @@ fn arping_gets_answers() -> TestResult {
     Ok(())
 }
 
+/// All that a client says about the address is the answer to a question from it, and that comes after
+/// the announcement which has moved the client already.
+fn unasked_is_silent(caught: &Captured, round: u32) -> TestResult {
+    let announced = caught
+        .frames
+        .iter()
+        .position(|frame| frame.arp().is_some_and(|arp| arp.is_gratuitous() && arp.spa == VIP));
+    let announced = announced.ok_or("no announcement")?;
+    for (position, frame) in caught.frames.iter().enumerate() {
+        if frame.direction != vipcast_lab::Direction::Sent {
+            continue;
+        }
+        let to_vip = frame.ip().is_some_and(|(_, to)| to == IpAddr::from(VIP));
+        assert!(!to_vip, "round {round}: the client was not silent: {frame:?}");
+        if let Some(arp) = frame.arp().filter(|arp| arp.tpa == VIP) {
+            assert!(arp.is_reply(), "round {round}: the client asked: {arp:?}");
+            assert!(position > announced, "round {round}: it answered before it was moved");
+        }
+    }
+    Ok(())
+}
+
 /// The client has learned the address and says no word more; its kernel must still follow.
 fn a_silent_client_is_moved() -> TestResult {
     let cluster = cluster("silent client", 3)?;
@@ -134,14 +157,7 @@ fn a_silent_client_is_moved() -> TestResult {
             entry.is_some_and(|entry| entry.mac.is_some_and(|mac| mac != old_mac))
         };
         cluster.net.client.wait_for_neighbour(VIP.into(), LIMIT, moved)?;
-        let caught = capture.stop()?;
-        let spoke = caught.frames.iter().filter(|frame| {
-            let own = frame.direction == vipcast_lab::Direction::Sent;
-            let about = frame.arp().is_some_and(|arp| arp.tpa == VIP)
-                || frame.ip().is_some_and(|(_, to)| to == IpAddr::from(VIP));
-            own && about
-        });
-        assert_eq!(spoke.count(), 0, "round {round}: the client was not silent");
+        unasked_is_silent(&capture.stop()?, round)?;
         let new = cluster.seen_by_client(VIP.into())?.name().to_owned();
         assert!(others.iter().any(|name| **name == new), "round {round}: {new}");
         assert_eq!(cluster.wait_for_page(&page(VIP))?, new, "round {round}");
@@ -155,20 +171,22 @@ fn announcements_are_as_rfc_5227_says() -> TestResult {
     let old = cluster.seen_by_client(VIP.into())?.name().to_owned();
     let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
     let others: Vec<&String> = names.iter().filter(|name| **name != old).collect();
+    let mac = cluster.node(others[0])?.mac("eth0")?;
     let capture = cluster.net.lab.capture(&cluster.net.lan)?;
     cluster.set_alive(&others)?;
-    let second = std::sync::atomic::AtomicUsize::new(0);
+    let seen = std::sync::atomic::AtomicUsize::new(0);
     capture.wait_for("the second announcement", LIMIT, |frame| {
-        let ours = |arp: Arp| arp.is_gratuitous() && arp.is_request() && arp.spa == VIP;
-        frame.arp().is_some_and(ours)
-            && second.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
+        let arp = frame.arp().filter(|arp| arp.is_gratuitous() && arp.is_request());
+        let ours = arp.is_some_and(|arp| arp.spa == VIP && arp.sha == mac);
+        ours && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
     })?;
     // A third one would come with the next interval: stopping proves that nothing is pending.
     cluster.process(others[0]).terminate()?;
     cluster.process(others[0]).wait(LIMIT)?;
     let caught = capture.stop()?;
-    let mac = cluster.node(others[0])?.mac("eth0")?;
-    let announced = announcements_of(&caught, VIP);
+    // The old owner may have announced itself a second time meanwhile.
+    let mut announced = announcements_of(&caught, VIP);
+    announced.retain(|(_, arp)| arp.eth_src == mac);
     assert_eq!(announced.len(), 2, "ANNOUNCE_NUM is 2: {announced:?}");
     for (_, arp) in &announced {
         assert_eq!((arp.eth_dst, arp.eth_src), (Mac::BROADCAST, mac));
@@ -176,7 +194,7 @@ fn announcements_are_as_rfc_5227_says() -> TestResult {
         assert_eq!((arp.tha, arp.tpa), (Mac::ZERO, VIP));
     }
     let apart = announced[1].0.at.duration_since(announced[0].0.at);
-    assert!(apart >= Duration::from_millis(1_990), "ANNOUNCE_INTERVAL is 2 s: {apart:?}");
+    assert!(apart >= Duration::from_millis(1_990), "ANNOUNCE_INTERVAL is 2 s: {announced:?}");
     judge(&caught.path, mac)?;
     cluster.start_node(others[0])?;
     Ok(())
@@ -443,10 +461,11 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     let old = cluster.wait_for_page(&page(ipv6))?;
     let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
     let others: Vec<&String> = names.iter().filter(|name| **name != old).collect();
+    let mac = cluster.node(others[0])?.mac("eth0")?;
     let capture = cluster.net.lab.capture(&cluster.net.lan)?;
     cluster.set_alive(&others)?;
     let ours = |frame: &Frame| {
-        let nd = frame.ndp().filter(|nd| nd.target == ipv6);
+        let nd = frame.ndp().filter(|nd| nd.target == ipv6 && nd.eth_src == mac);
         nd.filter(|nd| nd.advertisement.is_some_and(|flags| !flags.solicited))
     };
     let seen = std::sync::atomic::AtomicUsize::new(0);
@@ -456,7 +475,6 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     cluster.process(others[0]).terminate()?;
     cluster.process(others[0]).wait(LIMIT)?;
     let caught = capture.stop()?;
-    let mac = cluster.node(others[0])?.mac("eth0")?;
     let advertised: Vec<_> =
         caught.frames.iter().filter_map(|frame| Some((frame.at, ours(frame)?))).collect();
     assert_eq!(advertised.len(), 3, "MAX_NEIGHBOR_ADVERTISEMENT is 3: {advertised:?}");
@@ -469,7 +487,9 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
         let apart = pair[1].0.duration_since(pair[0].0);
         assert!(apart >= Duration::from_millis(990), "RetransTimer is 1 s: {apart:?}");
     }
-    let filter = format!("icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0");
+    let filter = format!(
+        "eth.src == {mac} && icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0"
+    );
     let mut tshark = Command::new("tshark");
     tshark.arg("-r").arg(&caught.path).args(["-Y", &filter, "-T", "fields"]);
     for field in ["ipv6.hlim", "icmpv6.checksum.status", "_ws.expert.message"] {
@@ -478,6 +498,35 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     let output = tshark.output()?;
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(text.lines().collect::<Vec<_>>(), ["255\t1\t"; 3], "good checksums, no remark");
+    Ok(())
+}
+
+fn lost_state() -> TestResult {
+    let mut cluster = cluster("lost state", 1)?;
+    cluster.wait_for_page(&page(VIP))?;
+    cluster.process("node-a").terminate()?;
+    cluster.process("node-a").wait(LIMIT)?;
+    fs::write(cluster.state().join("assignments.json"), "{ \"format\": ")?;
+    // A stranger has the first address of the pool, and the one of IPv6.
+    for (address, net) in [(IpAddr::from(VIP), "172.18.0.10/16"), (DUAL.1.into(), "fd18::1:1/64")] {
+        assert!(net.starts_with(&address.to_string()));
+        cluster.net.router.add_address("eth0", net.parse()?)?;
+    }
+    cluster.start_node("node-a")?;
+    let process = cluster.process("node-a");
+    process.wait_for_line("THE WRITTEN ASSIGNMENTS WERE CORRUPT", LIMIT)?;
+    process.wait_for_line("another host uses 172.18.0.10", LIMIT)?;
+    process.wait_for_line("another host uses fd18::1:1", LIMIT)?;
+    process.wait_for_line("default/nginx is given 172.18.0.11", LIMIT)?;
+    process.wait_for_line("default/nginx-fixed is given 172.18.0.20", LIMIT)?;
+    process.wait_for_line(
+        "default/nginx-dual is given 172.18.0.40 (pool dual-pool) and fd18::1:2",
+        LIMIT,
+    )?;
+    assert!(fs::read_dir(cluster.state())?.flatten().any(|entry| {
+        entry.file_name().to_string_lossy().starts_with("assignments.json.corrupt")
+    }));
+    cluster.wait_for_page(&page(Ipv4Addr::new(172, 18, 0, 11)))?;
     Ok(())
 }
 

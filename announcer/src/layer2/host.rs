@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -12,7 +13,8 @@ use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
 use super::{
-    ClaimKey, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links, lock,
+    Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links,
+    lock,
     outlets::{Tokens, Wire},
     sockets::{ND, Sockets, socket_number},
 };
@@ -42,6 +44,8 @@ pub(super) struct Host {
     responder: Responder,
     table: Table,
     claimed: BTreeMap<ClaimKey, Claim>,
+    /// Checks that have no verdict yet.
+    asking: BTreeSet<(IpAddr, LinkId)>,
     report: Layer2Report,
     /// The report has changed since it was published.
     dirty: bool,
@@ -89,6 +93,7 @@ impl Host {
             responder: Responder::new(config.responder),
             table: Table::new(),
             claimed: BTreeMap::new(),
+            asking: BTreeSet::new(),
             report: Layer2Report::default(),
             dirty: true,
             due: None,
@@ -156,7 +161,7 @@ impl Host {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
         #[cfg(test)]
         assert!(!pending.panic, "asked to panic");
-        let Pending { table, candidates, members, stop, .. } = pending;
+        let Pending { table, candidates, members, checks, stop, .. } = pending;
         let now = Clock::now();
         if let Some(table) = table {
             self.table = table;
@@ -169,7 +174,35 @@ impl Host {
         }
         self.elect();
         self.claim();
+        if let Some((round, addresses)) = checks {
+            self.check(round, addresses);
+        }
         !stop
+    }
+
+    /// Asks for addresses on every link whose network holds them; where there is none, nobody can be
+    /// in the way.
+    fn check(&mut self, round: u64, addresses: BTreeSet<IpAddr>) {
+        let now = Clock::now();
+        for (address, link) in std::mem::take(&mut self.asking) {
+            self.responder.stop_check(link, address);
+        }
+        self.report.checks = Checks { round, ..Checks::default() };
+        for address in addresses {
+            let fitting = self.report.links.values();
+            let fitting = fitting.filter(|link| link.networks.iter().any(|n| n.contains(&address)));
+            let fitting: Vec<LinkId> = fitting.map(|link| LinkId(link.index)).collect();
+            for link in fitting {
+                if self.responder.check(now, address, link) {
+                    self.asking.insert((address, link));
+                }
+            }
+            let asked = self.asking.range((address, LinkId(0))..=(address, LinkId(u32::MAX)));
+            let check = if asked.count() > 0 { Check::Asking } else { Check::Free };
+            self.report.checks.verdicts.insert(address, check);
+        }
+        self.join_groups();
+        self.dirty = true;
     }
 
     /// Reads at most one batch, so that no link starves another and the clock is looked at often.
@@ -191,7 +224,8 @@ impl Host {
     fn turn(&mut self) -> io::Result<()> {
         let election_due = self.elect();
         let (sockets, report) = (&self.sockets, &mut self.report);
-        let mut outlet = Wire { sockets, report, dirty: false, full: false };
+        let asking = &mut self.asking;
+        let mut outlet = Wire { sockets, report, asking, dirty: false, full: false };
         let responder_due = pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet);
         self.dirty |= outlet.dirty;
         let retry = outlet.full.then(|| Clock::now() + RETRY_FULL);

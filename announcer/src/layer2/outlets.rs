@@ -1,10 +1,11 @@
-use std::convert::Infallible;
+use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
 
 use vipcast_arp_ndp::{LeaseId, LinkId, Responder};
 use vipcast_election::StaticElection;
+use vipcast_plan::LinkName;
 
 use super::{
-    ConflictSeen, Layer2Report,
+    Check, ConflictSeen, Layer2Report,
     sockets::{Sockets, socket_number},
 };
 use crate::{
@@ -39,6 +40,8 @@ impl Outlet<StaticElection> for Tokens<'_> {
 pub(super) struct Wire<'a> {
     pub(super) sockets: &'a Sockets,
     pub(super) report: &'a mut Layer2Report,
+    /// Checks that have no verdict yet.
+    pub(super) asking: &'a mut BTreeSet<(IpAddr, LinkId)>,
     pub(super) dirty: bool,
     pub(super) full: bool,
 }
@@ -58,10 +61,38 @@ impl Outlet<Responder> for Wire<'_> {
     }
 
     fn event(&mut self, event: vipcast_arp_ndp::Event) {
-        let vipcast_arp_ndp::Event::Conflict { address, link, other } = event else { return };
-        let named = self.report.links.iter().find(|(_, state)| state.index == link.0);
-        let Some((name, _)) = named else { return };
-        let seen = self.report.conflicts.insert((address, name.clone()), ConflictSeen { other });
-        self.dirty |= seen != Some(ConflictSeen { other });
+        match event {
+            vipcast_arp_ndp::Event::Conflict { address, link, other } => {
+                let Some(name) = self.name_of(link) else { return };
+                let seen = ConflictSeen { other };
+                self.dirty |= self.report.conflicts.insert((address, name), seen) != Some(seen);
+            }
+            vipcast_arp_ndp::Event::InUse { address, link, by } => {
+                self.asking.remove(&(address, link));
+                let Some(link) = self.name_of(link) else { return };
+                self.report.checks.verdicts.insert(address, Check::InUse { link, by });
+                self.dirty = true;
+            }
+            vipcast_arp_ndp::Event::Free { address, link } => {
+                self.asking.remove(&(address, link));
+                let more = self.asking.range((address, LinkId(0))..=(address, LinkId(u32::MAX)));
+                if more.count() == 0 {
+                    let check = self.report.checks.verdicts.get_mut(&address);
+                    check
+                        .into_iter()
+                        .filter(|c| **c == Check::Asking)
+                        .for_each(|c| *c = Check::Free);
+                    self.dirty = true;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Wire<'_> {
+    fn name_of(&self, link: LinkId) -> Option<LinkName> {
+        let mut links = self.report.links.iter();
+        links.find(|(_, state)| state.index == link.0).map(|(name, _)| name.clone())
     }
 }

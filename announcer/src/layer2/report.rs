@@ -25,6 +25,8 @@ pub struct Layer2Report {
     pub answering: BTreeMap<Unit, BTreeSet<LinkName>>,
     /// Other hosts that were seen with an address of ours.
     pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
+    /// What became of the addresses that are checked.
+    pub checks: Checks,
     /// How often the thread noticed a gap in its own clock, and held nothing for a while.
     pub gaps: u64,
 }
@@ -34,4 +36,29 @@ pub struct Layer2Report {
 pub struct ConflictSeen {
     /// Its hardware address, the last one if there were several.
     pub other: MacAddr,
+}
+
+/// The addresses that are checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checks {
+    /// Which call of [`Layer2::check`](super::Layer2::check) this is about.
+    pub round: u64,
+    /// What became of each address.
+    pub verdicts: BTreeMap<IpAddr, Check>,
+}
+
+/// Whether another host uses an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Being asked for, or waiting for a link to come up.
+    Asking,
+    /// Nobody answered, on any link whose network holds the address.
+    Free,
+    /// Another host has it.
+    InUse {
+        /// Where it was found.
+        link: LinkName,
+        /// Its hardware address.
+        by: MacAddr,
+    },
 }

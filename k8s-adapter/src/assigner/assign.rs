@@ -11,10 +11,10 @@ use crate::Translation;
 
 /// Gives every service of `translation` its addresses, and says what became of each.
 ///
-/// What was written down is restored before anything is handed out; then what the objects' own
-/// status says; then the services that ask for addresses by number are served, and then the others,
-/// each group the older first. So no address moves that is still valid, and the answer depends on
-/// the arguments alone, not on how they came about.
+/// What was written down is restored before anything is handed out, then what the objects' own
+/// status says; then services are served in their [order](Translation::order), the older first. So
+/// no address moves that is still valid, and the answer depends on the arguments alone, not on how
+/// they came about.
 pub fn assign(
     translation: &mut Translation,
     recorded: &BTreeMap<Owner, Assignment>,
@@ -52,11 +52,7 @@ pub(super) fn assign_around(
 
     let mut assigned = BTreeMap::new();
     let mut outcomes = Vec::new();
-    let (by_number, by_turn): (Vec<&Owner>, Vec<&Owner>) = translation
-        .order
-        .iter()
-        .partition(|owner| services.get(*owner).is_some_and(|s| !s.request.addresses.is_empty()));
-    for owner in by_number.into_iter().chain(by_turn) {
+    for owner in &translation.order {
         let Some(service) = services.get_mut(owner) else { continue };
         let before = recorded.get(owner);
         let now = match allocator.allocate(&service.request) {

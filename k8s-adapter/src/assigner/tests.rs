@@ -82,7 +82,7 @@ fn a_service_keeps_its_address_when_a_lower_one_comes_free() {
 }
 
 #[test]
-fn the_older_service_is_served_first_and_an_address_by_number_before_all() {
+fn the_older_service_is_served_first_whatever_it_asks_for() {
     let service = |name: &str, created: &str, ip: &str| {
         format!(
             "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}, \
@@ -95,8 +95,9 @@ fn the_older_service_is_served_first_and_an_address_by_number_before_all() {
         + &service("a", "'2024-05-02T00:00:00Z'", "")
         + &service("b", "'2024-05-01T00:00:00Z'", "")
         + &service("c", "null", ", loadBalancerIP: 10.0.0.0");
-    let (assigned, _) = assign(&mut translation(&text), &Written::new());
-    expect(&assigned, &[("a", "10.0.0.2"), ("b", "10.0.0.1"), ("c", "10.0.0.0")]);
+    let (assigned, outcomes) = assign(&mut translation(&text), &Written::new());
+    expect(&assigned, &[("a", "10.0.0.1"), ("b", "10.0.0.0")]);
+    assert_eq!(names(&outcomes), [("b", "assigned"), ("a", "assigned"), ("c", "refused")]);
 }
 
 #[test]
