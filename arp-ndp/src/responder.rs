@@ -1,6 +1,7 @@
 mod acknowledge;
 mod announce;
 mod claim;
+mod claims;
 mod conflict;
 mod events;
 mod judge;
@@ -22,6 +23,7 @@ pub use self::{
 };
 use self::{
     acknowledge::{AskKey, Asking},
+    claims::Claims,
     conflict::Check,
     events::Events,
     judge::Answer,
@@ -44,7 +46,7 @@ pub struct Responder {
     /// Links that are up.
     links: BTreeMap<LinkId, Link>,
     settings: BTreeMap<LinkId, Settings>,
-    claims: BTreeMap<Key, Held>,
+    claims: Claims,
     leases: BTreeMap<LeaseId, Lease>,
     /// Leases that were renewed since the time was last told.
     renewed: Vec<LeaseId>,
@@ -116,7 +118,7 @@ impl Responder {
             config,
             links: BTreeMap::new(),
             settings: BTreeMap::new(),
-            claims: BTreeMap::new(),
+            claims: Claims::default(),
             leases: BTreeMap::new(),
             renewed: Vec::new(),
             askings: BTreeMap::new(),
@@ -204,7 +206,7 @@ impl Responder {
     /// Be silent about an address. Whether it was claimed.
     pub fn revoke(&mut self, link: LinkId, address: IpAddr) -> bool {
         let key = (link, address);
-        let claimed = self.claims.remove(&key).is_some();
+        let claimed = self.claims.remove(&key);
         if claimed {
             self.stop_announcing(key);
             self.events.forget_conflict(key);

@@ -28,7 +28,7 @@ impl Responder {
     pub fn check(&mut self, now: Instant, address: IpAddr, link: LinkId) -> bool {
         self.on_time(now);
         let key = (link, address);
-        if self.claims.contains_key(&key) {
+        if self.claims.contains(&key) {
             return false;
         }
         self.stop_check(link, address);
