@@ -7,9 +7,14 @@
 //! fences itself.
 //!
 //! - [`Backend`] is what all ways of electing have in common.
+//! - [`beacon`] finds out by heartbeats who lives, and elects among those: the usual choice.
 //! - [`StaticElection`] takes the list of living nodes as given, and picks by [`rendezvous`].
+//! - [`placement`] says which node for which address: pure functions.
 //!
-//! What it is not: it opens no socket, knows neither ARP nor BGP, and does not find out who is alive.
+//! What it is not: it opens no socket, and knows neither ARP nor BGP. With beacons the choice in a
+//! partition is availability: each side has its owner, and after it one of them yields.
+//!
+//! The static backend as a diagram; that of the other is in its module.
 //!
 //! ```text
 //!              set_candidates, members                gap in the clock longer than a token's life
