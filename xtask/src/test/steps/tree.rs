@@ -28,11 +28,14 @@ const WITHOUT_STD: &[&str] = &[
     "smoltcp",
     "stable_deref_trait",
     "thiserror",
-    // SHA-2 and what it is made of.
+    // SHA-2, HMAC, and what they are made of.
     "block-buffer",
+    "cmov",
     "cpufeatures",
     "crypto-common",
+    "ctutils",
     "digest",
+    "hmac",
     "hybrid-array",
     "sha2",
     "typenum",
