@@ -398,6 +398,28 @@ fn rfc9687_a_transport_that_takes_nothing_is_left_with_8_0() {
 }
 
 #[test]
+fn rfc9687_octets_that_wait_since_before_the_session_count_too() {
+    let now = Instant::from_millis(1);
+    let mut peer = Peer::new(config(), id(10), 1);
+    peer.start(now);
+    let mut buf = Vec::new();
+    let Some(PeerTransmit::Connect(connection)) = peer.poll_transmit(now, &mut buf) else {
+        panic!("it dials")
+    };
+    peer.handle_input(now, PeerInput::Connected { connection, local: LOCAL });
+    // The OPEN leaves, and TCP never says that it has taken it.
+    assert!(peer.poll_transmit(now, &mut buf).is_some());
+    let mut bytes = Vec::new();
+    open(20).encode(&mut bytes).unwrap();
+    encode_keepalive(&mut bytes);
+    peer.handle_input(now, PeerInput::Received { connection, bytes: &bytes });
+    assert_eq!(peer.state(), State::Established);
+    assert_eq!(peer.deadline(Timer::SendHold), Some(now + Duration::from_secs(480)));
+    peer.handle_input(now, PeerInput::Writable { connection });
+    assert_eq!(peer.deadline(Timer::SendHold), None);
+}
+
+#[test]
 fn rfc4271_6_4_a_notification_is_never_answered_with_one() {
     for settled in [false, true] {
         let mut bench = Bench::new(config());

@@ -209,6 +209,12 @@ impl Peer {
         self.apply(which, &effects);
         if after == State::Established && before != after {
             self.counters.established += 1;
+            // What TCP has not taken since before counts, too (RFC 9687).
+            if let Some(slot) = self.slot(which)
+                && slot.connection.as_ref().is_some_and(|connection| connection.blocked)
+            {
+                slot.fsm.on_sent(now);
+            }
             self.settle();
             if let Some(session) = session {
                 self.on_established(session);
