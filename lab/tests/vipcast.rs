@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         test("a switch that snoops lets questions for IPv6 addresses through", a_snooping_switch),
         test("an IPv6 address is advertised as RFC 4861 says", advertisements_are_as_rfc_4861_says)
             .needs_tool("tshark"),
+        test("edits are followed, and touch only what they concern", edits_are_followed),
         test("after a loss of state nobody's address is handed out", lost_state),
         test("without an assigner nothing new is assigned, and what is stays", no_assigner),
     ])
@@ -499,6 +500,39 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     let output = tshark.output()?;
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(text.lines().collect::<Vec<_>>(), ["255\t1\t"; 3], "good checksums, no remark");
+    Ok(())
+}
+
+fn edits_are_followed() -> TestResult {
+    let net = Topology::new("edits", 1)?;
+    let before = net.lab.capture(&net.lan)?;
+    let cluster = Cluster::start(net, &vipcast()?, Path::new("../examples/quickstart"))?;
+    let process = cluster.process("node-a");
+    let seen = std::sync::atomic::AtomicUsize::new(0);
+    before.wait_for("the last of the first announcements", LIMIT, |frame| {
+        let arp = frame.arp().filter(|arp| arp.is_gratuitous() && arp.is_request());
+        arp.is_some_and(|arp| arp.spa == VIP)
+            && seen.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 1
+    })?;
+
+    let capture = cluster.net.lab.capture(&cluster.net.lan)?;
+    let file = cluster.manifests.join("second.yaml");
+    fs::write(&file, SECOND)?;
+    process.wait_for_line("announcing 172.18.0.11 on eth0 for default/second", LIMIT)?;
+    let lines = process.lines().len();
+    fs::write(&file, "kind: Service\nmetadata: {name: second")?;
+    process.wait_for_line_after(lines, "second.yaml", LIMIT)?;
+    assert_eq!(cluster.wait_for_page(&page(Ipv4Addr::new(172, 18, 0, 11)))?, "node-a");
+    fs::remove_file(&file)?;
+    process.wait_for_line("silent about 172.18.0.11", LIMIT)?;
+    assert_eq!(cluster.wait_for_page(&page(VIP))?, "node-a");
+
+    let others = capture.stop()?;
+    let second = Ipv4Addr::new(172, 18, 0, 11);
+    let about = |address| move |(_, arp): &(&Frame, Arp)| arp.is_gratuitous() && arp.spa == address;
+    assert!(arps(&others).iter().any(about(second)));
+    assert_eq!(arps(&others).iter().filter(|arp| about(VIP)(arp)).count(), 0, "{others:?}");
+    assert!(!process.output().contains("silent about 172.18.0.10"));
     Ok(())
 }
 
