@@ -12,6 +12,7 @@ mod sockets;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
     io,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
@@ -62,8 +63,13 @@ impl Layer2Config {
     /// The defaults for a node.
     #[must_use]
     pub fn new(me: NodeName) -> Self {
+        let mut responder = ResponderConfig::default();
+        // Nodes that draw the same jitter would speak at the same moments.
+        let mut hasher = DefaultHasher::new();
+        me.as_str().hash(&mut hasher);
+        responder.seed = hasher.finish();
         let election = StaticConfig::new(me);
-        Self { gap: election.life(), election, responder: ResponderConfig::default() }
+        Self { gap: election.life(), election, responder }
     }
 }
 

@@ -1,3 +1,5 @@
+mod network;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
@@ -9,21 +11,17 @@ use std::{
 use tokio::sync::watch;
 use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
 use vipcast_election::{Backend, StaticElection};
-use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
 use super::{
-    Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkState, Pending, Shared, Table, links,
-    lock,
+    Check, Checks, ClaimKey, Layer2Config, Layer2Report, Pending, Shared, Table, lock,
     outlets::{Tokens, Wire},
-    sockets::{ND, Sockets, socket_number},
+    sockets::{ND, Sockets},
 };
 use crate::{
     clock::Clock,
     driver::{BATCH, pump},
-    os::{
-        AbortOnUnwind, FrameKind, GroupMemberships, PacketSocket, Poller, Timer, netlink::LinkWatch,
-    },
+    os::{AbortOnUnwind, GroupMemberships, Poller, Timer, netlink::LinkWatch},
 };
 
 /// The thread: one loop around an elector, a responder and their sockets.
@@ -51,6 +49,8 @@ pub(super) struct Host {
     dirty: bool,
     /// When the loop wants to be awake again.
     due: Option<Instant>,
+    /// When to look at the links again.
+    look_again: Option<Instant>,
     counters_told: Instant,
 }
 
@@ -59,11 +59,11 @@ const TIMER: u64 = u64::MAX;
 const WAKER: u64 = u64::MAX - 1;
 const LINKS: u64 = u64::MAX - 2;
 
-/// What is answered on each link.
-const KINDS: [FrameKind; 2] = [FrameKind::Arp, FrameKind::Nd];
-
 /// When to try again after a transport was full; a packet socket does not say when it has room.
 const RETRY_FULL: Duration = Duration::from_millis(1);
+
+/// More frames than wait in the receive buffer of a socket, even if each is as small as can be.
+const RECEIVE_QUEUE: usize = 1_024;
 
 /// How often the counters are told at most.
 const COUNTERS_EVERY: Duration = Duration::from_millis(100);
@@ -97,6 +97,7 @@ impl Host {
             report: Layer2Report::default(),
             dirty: true,
             due: None,
+            look_again: None,
             counters_told: Instant::ZERO,
         })
     }
@@ -122,7 +123,11 @@ impl Host {
             self.elect();
             for &source in &ready {
                 match source {
-                    TIMER => {}
+                    TIMER => {
+                        if self.look_again.is_some_and(|due| due <= Clock::now()) {
+                            self.look_at_links()?;
+                        }
+                    }
                     WAKER => {
                         self.shared.waker.drain()?;
                         if !self.obey() {
@@ -149,7 +154,12 @@ impl Host {
             return Ok(());
         }
         for socket in self.sockets.values() {
-            while let Some(_old) = received(socket.recv(&mut self.frame))? {}
+            // As many as a receive buffer holds: under a flood, what comes after is new.
+            for _ in 0..RECEIVE_QUEUE {
+                if received(socket.recv(&mut self.frame))?.is_none() {
+                    break;
+                }
+            }
         }
         self.report.gaps += 1;
         self.dirty = true;
@@ -231,7 +241,7 @@ impl Host {
         let retry = outlet.full.then(|| Clock::now() + RETRY_FULL);
         let counters_due = self.tell();
         self.due = [election_due, responder_due, retry].into_iter().flatten().min();
-        self.timer.set(self.due.into_iter().chain(counters_due).min())
+        self.timer.set(self.due.into_iter().chain(counters_due).chain(self.look_again).min())
     }
 
     /// Runs the elector, and turns its tokens into claims.
@@ -277,76 +287,6 @@ impl Host {
         self.dirty = true;
     }
 
-    fn look_at_links(&mut self) -> io::Result<()> {
-        let snapshot = self.watch.snapshot().map_err(io::Error::other)?;
-        let now = Clock::now();
-        let links = links::usable(&snapshot);
-        let (changed, gone) = links::changes(&self.report.links, &links);
-        for index in gone {
-            self.responder.remove_link(LinkId(index));
-            for kind in KINDS {
-                self.sockets.remove(&socket_number(index, kind));
-            }
-        }
-        let old: BTreeMap<u32, &LinkState> =
-            self.report.links.values().map(|link| (link.index, link)).collect();
-        for link in changed {
-            let same = |old: &&LinkState| {
-                old.carrier_changes == link.carrier_changes
-                    && old.mac == link.mac
-                    && old.up == link.up
-            };
-            if !old.get(&link.index).is_some_and(same) {
-                self.responder.remove_link(LinkId(link.index));
-                if link.up {
-                    self.responder.set_link(now, LinkId(link.index), link.mac);
-                }
-            }
-            self.responder.set_forwarding(LinkId(link.index), link.forwarding);
-        }
-        self.report.links = links;
-        self.open_sockets();
-        self.claim();
-        Ok(())
-    }
-
-    /// Two sockets for each link that is up. One that cannot be opened is told, and tried again when
-    /// links change.
-    fn open_sockets(&mut self) {
-        let mut broken: BTreeMap<LinkName, String> = BTreeMap::new();
-        for (name, link) in self.report.links.iter().filter(|(_, link)| link.up) {
-            for kind in KINDS {
-                let number = socket_number(link.index, kind);
-                if self.sockets.contains_key(&number) {
-                    continue;
-                }
-                let opened = PacketSocket::open(link.index, kind).and_then(|socket| {
-                    self.poller.add(&socket, number)?;
-                    Ok(socket)
-                });
-                match opened {
-                    Ok(socket) => _ = self.sockets.insert(number, socket),
-                    Err(error) => _ = broken.insert(name.clone(), explain(&error)),
-                }
-            }
-        }
-        self.report.broken_links = broken;
-    }
-
-    /// Questions for an IPv6 address come to a group. What cannot be joined is told: switches that
-    /// snoop keep such questions away.
-    fn join_groups(&mut self) {
-        let wanted = self.responder.wanted_groups();
-        let wanted: BTreeSet<_> = wanted.into_iter().map(|(link, group)| (link.0, group)).collect();
-        let failed = self.groups.follow(&wanted);
-        let links = &self.report.links;
-        let named = failed.into_iter().filter_map(|((index, group), error)| {
-            let (name, _) = links.iter().find(|(_, link)| link.index == index)?;
-            Some(((name.clone(), group), error.to_string()))
-        });
-        self.report.missing_groups = named.collect();
-    }
-
     /// Publishes what changed; returns when to publish the counters that are held back.
     fn tell(&mut self) -> Option<Instant> {
         if std::mem::take(&mut self.dirty) {
@@ -380,13 +320,4 @@ fn received<T>(result: io::Result<Option<T>>) -> io::Result<Option<T>> {
         Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => Ok(None),
         _ => Err(error),
     })
-}
-
-fn explain(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            format!("{error}: opening a packet socket needs root or CAP_NET_RAW")
-        }
-        _ => error.to_string(),
-    }
 }
