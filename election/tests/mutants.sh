@@ -1,0 +1,95 @@
+#!/bin/sh
+# Plants one fault after the other into a copy of the crate, and checks that the tests catch each.
+#
+#     election/tests/mutants.sh [NAME...]
+#
+# Needs git and perl. Works in a temporary folder; MUTANTS_TARGET names a target folder to keep.
+# The last line says how many were caught; the status is 0 only if all were.
+set -eu
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+git -C "$root" archive HEAD | tar -x -C "$work"
+rm -rf "$work/election"
+cp -R "$root/election" "$work/election"
+export CARGO_TARGET_DIR="${MUTANTS_TARGET:-$work/target}" RUST_BACKTRACE=0
+export VIPCAST_SIM_SEEDS="${VIPCAST_SIM_SEEDS:-200}"
+cd "$work"
+
+tests() {
+    cargo test -q -p vipcast-election --lib --test beacon --test contract "$@"
+}
+
+echo "without a mutant:"
+tests >"$work/log" 2>&1 || { tail -40 "$work/log"; echo "the tests fail as they are"; exit 1; }
+echo "  all pass"
+
+chosen=" $* " caught=0 missed=0
+
+# mutant NAME FILE FROM TO: FROM must occur in FILE, literally.
+mutant() {
+    name=$1 file=election/src/beacon/$2
+    case "$chosen" in "  " | *" $name "*) ;; *) return 0 ;; esac
+    cp "$file" "$work/sound"
+    FROM=$3 TO=$4 perl -0pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$file"
+    if cmp -s "$file" "$work/sound"; then
+        echo "$name: its place was not found in $file"
+        exit 1
+    fi
+    if ! RUSTFLAGS="-A warnings" tests --no-run >"$work/log" 2>&1; then
+        tail -20 "$work/log"
+        echo "$name: does not compile"
+        exit 1
+    fi
+    if RUSTFLAGS="-A warnings" timeout 300 cargo test -q -p vipcast-election --lib --test beacon \
+        --test contract >"$work/log" 2>&1; then
+        echo "  MISSED  $name"
+        missed=$((missed + 1))
+    else
+        by=$(grep -o '^test [^ ]* \.\.\. FAILED\|^---- [^ ]* stdout\|[^ ]* --- FAILED' "$work/log" |
+            head -1 | sed 's/^---- //; s/ stdout$//; s/ --- FAILED//')
+        echo "  caught  $name (${by:-it never ended})"
+        caught=$((caught + 1))
+    fi
+    cp "$work/sound" "$file"
+}
+
+mutant ignore_not_after domain.rs \
+    'if self.up && now >= self.not_after {' 'if false {'
+mutant epoch_not_raised domain/decide.rs \
+    'last.saturating_add(1)' 'last'
+mutant silent_check_skipped domain/receive.rs \
+    '.take(MOST_ASKS)' '.take(0)'
+mutant queue_believed_before_fencing election.rs \
+    ') -> Result<(), Refusal> {
+        self.on_time(now);' ') -> Result<(), Refusal> {'
+mutant no_start_up_hold domain.rs \
+    'self.timers.set(Timer::Hold, now + settings.hold)' 'self.timers.set(Timer::Hold, now)'
+mutant takeover_though_others_hear_the_owner domain/decide.rs \
+    'heard.any(|peer| peer.hears.contains(&silent.life))' 'heard.any(|_| false)'
+mutant winner_does_not_announce_again domain/decide.rs \
+    'self.contested.difference(&contested)' 'contested.difference(&contested)'
+mutant loser_does_not_stop domain/decide.rs \
+    'lost.push(at);' ''
+mutant one_way_cut_not_resolved domain/decide.rs \
+    'self.mutual() > self.mutual_of(peer)' 'true'
+mutant replay_believed domain/receive.rs \
+    '(beacon.incarnation, beacon.sequence) <= last' '(beacon.incarnation, beacon.sequence) < (0, last.1)'
+mutant lease_renewed_without_a_beacon domain/transmit.rs \
+    'self.outbox.hasty = 0;' 'self.outbox.hasty = 0; self.renew(now);'
+mutant damping_ignored domain/moves.rs \
+    'if self.draining || self.may_move(now, at)' 'if true'
+mutant drain_gives_up_at_once domain.rs \
+    'self.draining = true;
+        self.hasten();' 'self.draining = true;
+        self.give_up_all();'
+mutant tables_never_synced peer.rs \
+    'self.stale = self.table.digest() != beacon.digest;' 'self.stale = false;'
+mutant signature_not_checked keys.rs \
+    'mac.verify_truncated_left(tag).map_err(|_| Refusal::BadSignature)' 'drop((mac, tag)); Ok(())'
+mutant life_beyond_detection_allowed config.rs \
+    'if config.surely_over(token_life) > detection {' 'if false {'
+
+echo "$caught caught, $missed missed"
+[ "$missed" -eq 0 ]
