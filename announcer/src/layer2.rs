@@ -173,7 +173,7 @@ pub struct CounterReader {
 }
 
 impl CounterReader {
-    /// What the responder has done, a fraction of a second old at most.
+    /// What the responder has done, a fraction of a second old at most; exact once the thread ended.
     #[must_use]
     pub fn read(&self) -> Counters {
         lock(&self.shared.responder).clone()

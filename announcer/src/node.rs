@@ -12,7 +12,7 @@ use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, p
 use crate::{
     apply::{self, Applied},
     delivery::{LocalServing, LocalServingError},
-    layer2::{Check, Checks, CounterReader, Counters, Layer2, Layer2Config, Layer2Report},
+    layer2::{Check, Checks, CounterReader, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
     reports::Report,
 };
@@ -127,10 +127,10 @@ impl Node {
         self.prober.clone()
     }
 
-    /// What the responder has done, a fraction of a second old at most.
+    /// Reads what the responder has done, also after the node has stopped.
     #[must_use]
-    pub fn counters(&self) -> Counters {
-        self.counters.read()
+    pub fn counters(&self) -> CounterReader {
+        self.counters.clone()
     }
 
     /// The addresses of a killed run that were found on this machine at the start, and removed.

@@ -69,7 +69,7 @@ async fn serve(args: &RunArgs) -> Result<()> {
     Line::new("stopping", "stopping: silent from now on").print(output);
     let counters = node.counters();
     node.stop().await.context("not everything that was set could be taken back")?;
-    print_counters(&counters, output);
+    print_counters(&counters.read(), output);
     Line::new("stopped", "stopped").print(output);
     Ok(())
 }

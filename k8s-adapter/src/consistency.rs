@@ -8,7 +8,7 @@ use crate::{
     Diagnostic, Manifest, Problem,
     kinds::{Key, Resource},
     positions,
-    translate::pool_range,
+    range::metallb_range,
 };
 
 /// The objects that were served so far, by key. They stand against newcomers.
@@ -147,5 +147,5 @@ fn refuse_overlaps(
 fn ranges(manifest: &Manifest) -> Vec<(usize, AddressRange)> {
     let Resource::IpAddressPool(pool) = &*manifest.resource else { return Vec::new() };
     let addresses = pool.spec.addresses.iter().enumerate();
-    addresses.filter_map(|(at, text)| Some((at, pool_range(text).ok()?))).collect()
+    addresses.filter_map(|(at, text)| Some((at, metallb_range(text).ok()?))).collect()
 }

@@ -65,6 +65,7 @@ mod manifest;
 mod paths;
 mod positions;
 mod problem;
+mod range;
 mod reader;
 mod standalone;
 pub mod state;

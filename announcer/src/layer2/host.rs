@@ -131,6 +131,7 @@ impl Host {
                     WAKER => {
                         self.shared.waker.drain()?;
                         if !self.obey() {
+                            lock(&self.shared.responder).clone_from(self.responder.counters());
                             return Ok(());
                         }
                     }

@@ -22,7 +22,6 @@ use crate::{
     kinds::Resource,
 };
 use faults::Faults;
-pub(crate) use pool::range as pool_range;
 
 /// How objects are read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,14 @@
-use std::net::IpAddr;
-
-use vipcast_ipam::{AddressRange, Pool, Priority, Selection};
+use vipcast_ipam::{Pool, Priority, Selection};
 
 use super::{Faults, selector};
-use crate::{Problem, kinds, positions};
+use crate::{Problem, kinds, positions, range::metallb_range};
 
 pub(super) fn translate(object: &kinds::IpAddressPool, faults: &mut Faults<'_>) -> Option<Pool> {
     let spec = &object.spec;
     let mut ranges = Vec::new();
     for (at, text) in spec.addresses.iter().enumerate() {
         let field = positions::index("spec.addresses", at);
-        match range(text) {
+        match metallb_range(text) {
             Ok(range) => ranges.push(range),
             Err(problem) => faults.error(&field, problem),
         }
@@ -35,14 +33,6 @@ pub(super) fn translate(object: &kinds::IpAddressPool, faults: &mut Faults<'_>) 
             None
         }
     }
-}
-
-/// A CIDR or `first-last`; MetalLB takes no address without a prefix length.
-pub(crate) fn range(text: &str) -> Result<AddressRange, Problem> {
-    if let Ok(address) = text.trim().parse::<IpAddr>() {
-        return Err(Problem::LoneAddress { address });
-    }
-    text.parse().map_err(Problem::BadRange)
 }
 
 fn service_allocation(

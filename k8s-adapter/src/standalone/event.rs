@@ -1,0 +1,98 @@
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use vipcast_plan::NodeName;
+
+use crate::{Alive, Diagnostic, assigner::Outcome};
+
+/// Something to tell a person.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum StandaloneEvent {
+    /// Something was found in a manifest.
+    Found(Diagnostic),
+    /// Something that was found is no longer so.
+    Mended(Diagnostic),
+    /// What became of a service's addresses.
+    Outcome(Outcome),
+    /// This node assigns from now on, or no longer.
+    Assigning(bool),
+    /// The living nodes, or why the earlier list is kept.
+    Alive(Alive),
+    /// The state cannot be read or written: nothing new is assigned, what is stays.
+    StateFault(String),
+    /// The state was corrupt, and a copy of it was set aside here.
+    SetAside(PathBuf),
+    /// After a loss of state, the network is asked who uses these addresses.
+    Probing(Vec<IpAddr>),
+    /// After a loss of state, somebody was found with this address: it is not handed out.
+    Occupied(IpAddr),
+}
+
+impl StandaloneEvent {
+    /// A short name that never changes, for machines.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Mended(_) => "mended",
+            Self::Outcome(outcome) => outcome.name(),
+            Self::Assigning(_) => "assigning",
+            Self::Alive(_) => "alive",
+            Self::StateFault(_) => "stateFault",
+            Self::SetAside(_) => "setAside",
+            Self::Probing(_) => "probing",
+            Self::Occupied(_) => "occupied",
+        }
+    }
+}
+
+impl fmt::Display for StandaloneEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Found(diagnostic) => diagnostic.fmt(f),
+            Self::Mended(diagnostic) => write!(f, "no longer so: {diagnostic}"),
+            Self::Outcome(outcome) => outcome.fmt(f),
+            Self::Assigning(true) => f.write_str("this node assigns addresses"),
+            Self::Assigning(false) => {
+                f.write_str("another node assigns addresses; this one follows")
+            }
+            Self::Alive(Alive { nodes, stale: None }) => {
+                write!(f, "living nodes: {}", Names(nodes))
+            }
+            Self::Alive(Alive { nodes, stale: Some(fault) }) => {
+                write!(f, "{fault}; the last list stays: {}", Names(nodes))
+            }
+            Self::StateFault(fault) => {
+                write!(f, "{fault}; nothing new is assigned, and what is assigned stays")
+            }
+            Self::SetAside(path) => write!(
+                f,
+                "THE WRITTEN ASSIGNMENTS WERE CORRUPT: a copy is set aside as {}; what could be read \
+                 of it stays, and other addresses are handed out only after nobody answered for them",
+                path.display()
+            ),
+            Self::Probing(addresses) => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(f, "asking the network who uses {}", addresses.join(", "))
+            }
+            Self::Occupied(address) => {
+                write!(f, "another host uses {address}: it is not handed out")
+            }
+        }
+    }
+}
+
+struct Names<'a>(&'a [NodeName]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (position, name) in self.0.iter().enumerate() {
+            let comma = if position == 0 { "" } else { ", " };
+            write!(f, "{comma}{name}")?;
+        }
+        Ok(())
+    }
+}
