@@ -1,9 +1,6 @@
 use alloc::vec::Vec;
 
-use super::{
-    policy::Policy,
-    table::{SetId, Sets},
-};
+use super::{policy::Policy, set_id::SetId, table::Sets};
 use crate::wire::{Family, NlriField};
 
 /// Encoded attributes of one set, for the neighbor whose messages are being written.

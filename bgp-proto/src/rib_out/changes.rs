@@ -3,22 +3,15 @@
 use alloc::vec::Vec;
 
 use super::{
+    action::Action,
     block::Block,
     cursor::{Context, Cursor, Step, push, writer_done},
     family::{FamilyTable, Key},
-    table::SetId,
 };
 use crate::wire::{Family, NlriField, UpdateWriter};
 
 /// Changes that are looked at before the first of them is sent, so that equal ones meet.
 const WINDOW: usize = 4096;
-
-/// What a change means to one neighbor. Withdrawals are sent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Action {
-    Withdraw,
-    Announce(SetId),
-}
 
 impl<const N: usize> Cursor<N> {
     /// Looks at the next changes, and sorts them by what is to be sent.

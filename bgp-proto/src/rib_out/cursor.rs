@@ -4,11 +4,12 @@ use alloc::{
 };
 
 use super::{
+    action::Action,
     block::Block,
-    changes::Action,
     family::{FamilyTable, Key, wire},
     policy::Policy,
-    table::{SetId, Sets},
+    set_id::SetId,
+    table::Sets,
 };
 use crate::wire::{Family, PathId, RefreshSubtype, RouteRefresh, UpdateWriter, encode_end_of_rib};
 

@@ -1,6 +1,6 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::{log::Log, table::SetId};
+use super::{log::Log, set_id::SetId};
 use crate::wire::PathId;
 
 /// A prefix: its length, then all octets of the address. For a host route, what is on the wire.

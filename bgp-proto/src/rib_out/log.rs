@@ -1,6 +1,6 @@
 use alloc::{collections::BTreeMap, vec::Vec};
 
-use super::table::SetId;
+use super::set_id::SetId;
 
 /// What has changed, each key once, in the order of the last changes.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@
 //! The log holds each changed prefix once, at the place of its last change: a neighbor that was slow
 //! is told how things are, not how they came about. Entries that all neighbors have passed are gone.
 
+mod action;
 mod aggregate;
 mod announcement;
 mod block;
@@ -17,6 +18,7 @@ mod family;
 mod log;
 mod outbound;
 mod policy;
+mod set_id;
 mod table;
 
 pub use aggregate::Aggregation;

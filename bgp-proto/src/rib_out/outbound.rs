@@ -5,7 +5,8 @@ use super::{
     cursor::{Context, Cursor, Step},
     family::FamilyTable,
     policy::Policy,
-    table::{SetId, Sets, Table},
+    set_id::SetId,
+    table::{Sets, Table},
 };
 use crate::{fsm::Session, peer::ConnectionId, wire::Family};
 

@@ -5,12 +5,9 @@ use ipnet::IpNet;
 use super::{
     Announcement,
     family::{FamilyTable, Key},
+    set_id::SetId,
 };
 use crate::wire::PathId;
-
-/// Names an interned [`Announcement`]; never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct SetId(pub(super) u32);
 
 /// All that is announced.
 #[derive(Clone, Debug)]
