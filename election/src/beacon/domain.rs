@@ -72,6 +72,10 @@ pub(super) struct Domain {
 struct Memory {
     epoch: Epoch,
     moves: Moves,
+    /// All changes of the holder that were seen here, failovers too.
+    changes: Moves,
+    /// Who held it last.
+    holder: Option<NodeName>,
     /// Since when this node holds it, if it does.
     since: Instant,
     /// Since when this node holds it, may not, and knows nobody who may.
@@ -85,6 +89,7 @@ pub(super) struct News {
     pub(super) changed: BTreeSet<IpAddr>,
     pub(super) claims: bool,
     pub(super) foreign: BTreeSet<IpAddr>,
+    pub(super) restless: BTreeSet<IpAddr>,
     pub(super) same_name: bool,
 }
 

@@ -83,6 +83,10 @@ pub enum Notice {
     SameName(Segment),
     /// A host that is no node of ours answers for the address.
     ForeignAnswer(Unit),
+    /// The address came here, and has changed its holder five times within
+    /// [`MOVES_WINDOW`](crate::placement::MOVES_WINDOW), failovers counted in: a fabric may have
+    /// frozen it elsewhere (RFC 7432 §15.1).
+    Restless(Unit),
 }
 
 impl BeaconElection {
@@ -218,6 +222,8 @@ impl BeaconElection {
         let unit = |address: IpAddr| Unit { segment: segment.clone(), address };
         let foreign = core::mem::take(&mut domain.news.foreign);
         self.notices.extend(foreign.into_iter().map(|at| Notice::ForeignAnswer(unit(at))));
+        let restless = core::mem::take(&mut domain.news.restless);
+        self.notices.extend(restless.into_iter().map(|at| Notice::Restless(unit(at))));
         for &at in &domain.news.changed {
             match domain.holding(at) {
                 Some(epoch) => {

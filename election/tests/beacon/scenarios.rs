@@ -2,57 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use vipcast_election::{Backend, Unit, beacon::BeaconSettings};
-use vipcast_sans_io::Instant;
-use vipcast_sim::{Fault, Link, NodeId, SegmentId};
+use vipcast_election::Backend;
+use vipcast_sim::{Fault, Link, NodeId};
 
-use crate::world::*;
-
-const LAN: SegmentId = SegmentId(0);
-
-fn at(time: u64) -> Instant {
-    Instant::from_millis(time)
-}
-
-fn units(count: u8) -> Vec<Unit> {
-    (0..count).map(|number| unit(0, number)).collect()
-}
-
-/// A world two seconds after its start.
-fn settled(plan: &Plan) -> World {
-    let mut net = plan.build(1);
-    net.run_until(at(2_000));
-    for unit in plan.candidates().keys() {
-        assert_eq!(owners(&net, unit).len(), 1, "{unit}");
-    }
-    net.take_events();
-    net
-}
-
-fn owner(net: &World, unit: &Unit) -> NodeId {
-    let owners = owners(net, unit);
-    assert_eq!(owners.len(), 1, "{unit}: {owners:?}");
-    owners[0]
-}
-
-/// Runs on, and how long the unit has had no owner, and more than one, in all.
-fn watch(net: &mut World, unit: &Unit, until: u64) -> (Duration, Duration) {
-    let (mut none, mut many) = (Duration::ZERO, Duration::ZERO);
-    let (mut last, mut before) = (net.now(), owners(net, unit).len());
-    net.run_while(at(until), |net| -> Result<(), ()> {
-        let passed = net.now() - last;
-        match before {
-            0 => none += passed,
-            1 => {}
-            _ => many += passed,
-        }
-        last = net.now();
-        before = owners(net, unit).len();
-        Ok(())
-    })
-    .unwrap();
-    (none, many)
-}
+use crate::{watch::*, world::*};
 
 #[test]
 fn at_cold_start_ten_addresses_on_ten_nodes_are_one_each_and_all_agree() {
@@ -188,33 +141,6 @@ fn an_owner_whose_beacons_alone_are_lost_keeps_what_it_answers_for() {
 }
 
 #[test]
-fn a_drain_leaves_no_moment_without_an_owner_and_nothing_behind() {
-    let plan = Plan::exact(4, 12);
-    let mut net = settled(&plan);
-    let leaver = owner(&net, &unit(0, 0));
-    command(&mut net, leaver, |elector, now| elector.election.drain(now));
-    let (none, _) = watch(&mut net, &unit(0, 0), 3_000);
-    assert_eq!(none, Duration::ZERO);
-    assert!(elector(&net, leaver).unwrap().election.is_drained());
-    let mut spread = loads(&net, &units(12));
-    spread.sort_unstable();
-    assert_eq!(spread, [0, 4, 4, 4]);
-    net.begin(&Fault::Crash { node: leaver });
-    net.take_events();
-    net.run_until(at(5_000));
-    assert!(net.events().is_empty(), "its end moves nothing");
-}
-
-#[test]
-fn the_last_node_that_drains_serves_on() {
-    let plan = Plan::exact(1, 2);
-    let mut net = settled(&plan);
-    command(&mut net, NodeId(0), |elector, now| elector.election.drain(now));
-    net.run_until(at(5_000));
-    assert_eq!(owner(&net, &unit(0, 0)), NodeId(0));
-}
-
-#[test]
 fn who_was_stopped_for_two_seconds_holds_nothing_and_listens_before_it_claims() {
     let plan = Plan::exact(3, 6);
     let mut net = settled(&plan);
@@ -241,76 +167,6 @@ fn a_transport_that_takes_nothing_ends_the_tokens() {
     assert_ne!(owner(&net, &unit(0, 0)), stalled);
     assert_eq!(many, Duration::ZERO, "it fences itself before another takes over");
     assert!(none <= millis(30), "{none:?}");
-}
-
-#[test]
-fn without_a_budget_a_join_moves_nothing_and_with_one_it_gets_its_share_without_a_gap() {
-    for rebalance in [false, true] {
-        let mut plan = Plan::exact(3, 9);
-        plan.settings = BeaconSettings {
-            rebalance,
-            dwell: Duration::from_secs(1),
-            moves_per_minute: 60,
-            ..BeaconSettings::default()
-        };
-        let mut net = plan.build(1);
-        net.begin(&Fault::Crash { node: NodeId(2) });
-        net.run_until(at(2_000));
-        net.end(&Fault::Crash { node: NodeId(2) });
-        net.take_events();
-        let (none, _) = watch(&mut net, &unit(0, 0), 20_000);
-        assert_eq!(none, Duration::ZERO);
-        let loads = loads(&net, &units(9));
-        if rebalance {
-            assert_eq!(loads, [3, 3, 3]);
-        } else {
-            assert_eq!(loads[2], 0);
-            assert!(net.events().is_empty(), "{:?}", net.events());
-        }
-    }
-}
-
-#[test]
-fn a_changed_preference_is_a_hand_over_without_a_gap() {
-    let mut plan = Plan::exact(3, 3);
-    plan.settings.dwell = Duration::from_secs(5);
-    let mut net = settled(&plan);
-    let holder = owner(&net, &unit(0, 0));
-    let better = NodeId((holder.0 + 1) % 3);
-    let mut candidates = plan.candidates();
-    candidates.get_mut(&unit(0, 0)).unwrap().nodes.insert(name(better.0), 9);
-    for node in 0..3 {
-        let candidates = candidates.clone();
-        command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));
-    }
-    net.run_until(at(4_000));
-    assert_eq!(owner(&net, &unit(0, 0)), holder, "it dwells");
-    let (none, _) = watch(&mut net, &unit(0, 0), 9_000);
-    assert_eq!((none, owner(&net, &unit(0, 0))), (Duration::ZERO, better));
-}
-
-#[test]
-fn an_eligibility_that_swings_moves_an_address_four_times_in_three_minutes_at_most() {
-    let plan = Plan::exact(2, 1);
-    let mut net = settled(&plan);
-    let mut moves = Vec::new();
-    for swing in 0..100_u64 {
-        let mut candidates = plan.candidates();
-        let out = u16::try_from(swing % 2).unwrap();
-        candidates.get_mut(&unit(0, 0)).unwrap().nodes.remove(&name(out));
-        for node in 0..2 {
-            let candidates = candidates.clone();
-            command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));
-        }
-        net.run_until(at(2_000 + (swing + 1) * 4_000));
-        let granted = net.take_events().into_iter();
-        moves.extend(granted.filter(|s| matches!(s.event, Seen::Granted(..))).map(|s| s.at));
-        assert_eq!(owners(&net, &unit(0, 0)).len(), 1);
-    }
-    assert!(moves.len() >= 8, "it moves again later: {moves:?}");
-    for window in moves.windows(5) {
-        assert!(window[4] - window[0] >= Duration::from_secs(180), "{window:?}");
-    }
 }
 
 #[test]

@@ -296,10 +296,27 @@ impl Domain {
             };
             claims.insert(at, claim);
         }
-        if self.claims != claims {
-            self.claims = claims;
-            self.news.claims = true;
+        if self.claims == claims {
+            return;
         }
+        for (at, claim) in &claims {
+            self.note_holder(now, *at, &claim.holder);
+        }
+        self.claims = claims;
+        self.news.claims = true;
+    }
+
+    /// A failover is always made, but one that is one too many is told.
+    fn note_holder(&mut self, now: Instant, at: IpAddr, holder: &NodeName) {
+        let Some(memory) = self.memory.get_mut(&at) else { return };
+        match memory.holder.replace(holder.clone()) {
+            Some(before) if before != *holder => {}
+            _ => return,
+        }
+        if *holder == self.config.me && !memory.changes.allows(now) {
+            self.news.restless.insert(at);
+        }
+        memory.changes.add(now);
     }
 }
 
