@@ -56,12 +56,14 @@ pub(super) struct Domain {
     reconsider: BTreeSet<IpAddr>,
     /// Since when a successor is asked.
     handing: BTreeMap<IpAddr, Instant>,
-    /// Since when nobody holds what another should take.
+    /// What nobody holds and another should take, and when it is this node's turn.
     orphans: BTreeMap<IpAddr, Instant>,
     budget: Budget,
     outbox: Outbox,
     /// Something has changed since the last decision.
     dirty: bool,
+    /// The last decision was costly: the next one waits, and takes several changes together.
+    rest_until: Instant,
     pub(super) claims: BTreeMap<IpAddr, Claim>,
     pub(super) news: News,
     pub(super) counters: BeaconCounters,
@@ -142,6 +144,7 @@ impl Domain {
             budget: Budget::new(config.settings.moves_per_minute),
             outbox: Outbox::default(),
             dirty: false,
+            rest_until: Instant::ZERO,
             claims: BTreeMap::new(),
             news: News::default(),
             counters: BeaconCounters::default(),
@@ -235,7 +238,13 @@ impl Domain {
 
     /// Decides again if there is a reason.
     pub(super) fn settle(&mut self, now: Instant) {
-        if core::mem::take(&mut self.dirty) && self.up {
+        if !core::mem::take(&mut self.dirty) || !self.up {
+            return;
+        }
+        if now < self.rest_until {
+            self.yield_only(now);
+            self.wake(self.rest_until);
+        } else {
             self.decide(now);
         }
     }

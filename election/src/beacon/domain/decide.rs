@@ -4,7 +4,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use core::net::IpAddr;
+use core::{net::IpAddr, time::Duration};
 
 use vipcast_sans_io::Instant;
 
@@ -34,6 +34,16 @@ impl Domain {
         }
         self.dirty = false;
         self.refresh_claims(now);
+        // About a microsecond a hash, and for every few entries that were looked at.
+        let hashed = self.orphans.len() * (self.peers.len() + 1);
+        let cost = hashed + self.candidates.len() * self.peers.len() / 16;
+        self.rest_until = now + Duration::from_micros(cost as u64);
+    }
+
+    /// The part of a decision that must not wait.
+    pub(super) fn yield_only(&mut self, now: Instant) {
+        self.settle_conflicts(now);
+        self.dirty = false;
     }
 
     /// Where another claims what this node holds, one stops.
@@ -145,18 +155,22 @@ impl Domain {
         let nodes = self.nodes();
         let demands = self.demands(&nodes, &holders);
         let placed = placement::place(&nodes, &demands);
-        let orphans = demands.iter().filter(|demand| demand.holder.is_none());
-        let orphans: Vec<(IpAddr, Option<usize>)> = orphans
-            .map(|demand| (demand.address, self.turn(demand, placed.get(&demand.address))))
-            .collect();
         let settings = &self.config.settings;
-        let (mut claimed, mut wake) = (Vec::new(), None);
-        for (at, turn) in orphans {
-            let since = *self.orphans.entry(at).or_insert(now);
-            let due = match turn.map(|turn| u32::try_from(turn).unwrap_or(u32::MAX)) {
-                None => continue,
-                Some(0) => now,
-                Some(turn) => since + settings.interval * 2 + settings.skew.saturating_mul(turn),
+        let (mut claimed, mut wake, mut waiting) = (Vec::new(), None, Vec::new());
+        for demand in demands.iter().filter(|demand| demand.holder.is_none()) {
+            let at = demand.address;
+            if placed.get(&at) == Some(&self.config.me) {
+                claimed.push(at);
+                continue;
+            }
+            let due = match self.orphans.get(&at) {
+                Some(due) => *due,
+                None => {
+                    let Some(turn) = self.turn(demand) else { continue };
+                    let due = now + settings.interval * 2 + settings.skew.saturating_mul(turn);
+                    waiting.push((at, due));
+                    due
+                }
             };
             if now >= due {
                 claimed.push(at);
@@ -164,6 +178,7 @@ impl Domain {
                 wake = wake.into_iter().chain([due]).min();
             }
         }
+        self.orphans.extend(waiting);
         if let Some(at) = wake {
             self.wake(at);
         }
@@ -174,15 +189,16 @@ impl Domain {
         }
     }
 
-    /// When it is this node's turn to take an orphan: 0 if it was chosen. Who was chosen may see
-    /// things otherwise, so the others follow after a while, in rendezvous order.
-    fn turn(&self, demand: &Demand<'_>, chosen: Option<&NodeName>) -> Option<usize> {
+    /// This node's place among those that may take an orphan, in rendezvous order and from 1 on. Who
+    /// was chosen may see things otherwise, so the others follow after a while.
+    fn turn(&self, demand: &Demand<'_>) -> Option<u32> {
         let me = &self.config.me;
-        if chosen == Some(me) {
-            return Some(0);
+        if !demand.eligible.iter().any(|(name, _)| *name == me) {
+            return None;
         }
         let order = rendezvous::order(demand.eligible.iter().copied(), demand.group);
-        order.iter().position(|name| *name == me).map(|rank| rank + 1)
+        let rank = order.iter().position(|name| *name == me)?;
+        u32::try_from(rank + 1).ok()
     }
 
     /// At a cold start all wait for those that still listen, so that all share.
