@@ -292,11 +292,14 @@ impl Runner {
 }
 
 fn observe(layer2: &Layer2Report) -> Observed {
-    let link = |state: &crate::layer2::LinkState| Link {
-        segment: state.segment.clone(),
-        networks: state.networks.clone(),
-        up: state.up,
-    };
-    let links = layer2.links.iter().map(|(name, state)| (name.clone(), link(state))).collect();
-    Observed { links, ..Observed::default() }
+    let links = layer2.links.iter().map(|(name, state)| {
+        let link = Link {
+            segment: state.segment.clone(),
+            networks: state.networks.clone(),
+            up: state.up,
+            broken: layer2.broken_links.get(name).cloned(),
+        };
+        (name.clone(), link)
+    });
+    Observed { links: links.collect(), ..Observed::default() }
 }

@@ -31,6 +31,8 @@ pub struct Link {
     pub networks: Vec<IpNet>,
     /// Administratively up, and with carrier.
     pub up: bool,
+    /// Why nothing can be announced on it although it is up, in words for a person.
+    pub broken: Option<String>,
 }
 
 /// Whether this node can deliver what arrives for an address.

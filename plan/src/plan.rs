@@ -58,7 +58,7 @@ pub struct Withheld {
 /// What `me` announces of `intent`, given what it observes of itself and who holds what.
 ///
 /// The gates, in order: the service has an address; an advertisement covers it; sharing allows it;
-/// an endpoint is usable; the node is admitted; a link fits and is up; delivery works; the claim is
+/// an endpoint is usable; the node is admitted; a link fits, is up and can be used; delivery works; the claim is
 /// ours.
 #[must_use]
 pub fn plan(
@@ -136,11 +136,16 @@ fn links<'a>(
     }
     let mut by_segment: BTreeMap<Segment, BTreeSet<LinkName>> = BTreeMap::new();
     for (name, link) in &fitting {
-        if link.up {
+        if link.up && link.broken.is_none() {
             by_segment.entry(link.segment.clone()).or_default().insert((*name).clone());
         }
     }
     if by_segment.is_empty() {
+        let broken = fitting.iter().filter(|(_, link)| link.up);
+        let broken = broken.filter_map(|(name, link)| Some((*name, link.broken.as_ref()?))).next();
+        if let Some((name, why)) = broken {
+            return Err(Reason::LinkBroken { link: name.clone(), why: why.clone() });
+        }
         let links = fitting.into_iter().map(|(name, _)| name.clone()).collect();
         return Err(Reason::LinkDown { links });
     }

@@ -40,6 +40,13 @@ pub enum Reason {
         /// Those links.
         links: Vec<LinkName>,
     },
+    /// The link that could carry the address is up, but this node cannot speak on it.
+    LinkBroken {
+        /// The link, the first one if there are several.
+        link: LinkName,
+        /// What is wrong.
+        why: String,
+    },
     /// No link of the node is in a network that holds the address, and no advertisement names one.
     NoLinkForAddress {
         /// The address.
@@ -74,6 +81,7 @@ impl Reason {
             Self::NoLocalEndpoint => "noLocalEndpoint",
             Self::LinkMissing { .. } => "linkMissing",
             Self::LinkDown { .. } => "linkDown",
+            Self::LinkBroken { .. } => "linkBroken",
             Self::NoLinkForAddress { .. } => "noLinkForAddress",
             Self::DeliveryFailed { .. } => "deliveryFailed",
             Self::HeldBy { .. } => "notOwner",
@@ -110,6 +118,9 @@ impl fmt::Display for Reason {
                 write!(f, "the node has none of the links that are advertised on: {}", List(named))
             }
             Self::LinkDown { links } => write!(f, "the link is down: {}", List(links)),
+            Self::LinkBroken { link, why } => {
+                write!(f, "the node cannot speak on its link {link}: {why}")
+            }
             Self::NoLinkForAddress { address } => write!(
                 f,
                 "no link of the node is in a network that holds {address}; name the links in an \

@@ -50,7 +50,7 @@ fn intent() -> Intent {
 
 fn link(network: &str) -> Link {
     let networks = vec![network.parse().unwrap()];
-    Link { segment: Segment::of_networks(&networks).unwrap(), networks, up: true }
+    Link { segment: Segment::of_networks(&networks).unwrap(), networks, up: true, broken: None }
 }
 
 /// Three nodes on one LAN.
@@ -257,6 +257,15 @@ fn a_link_must_be_up() {
     let observed = Observed { links: [(LinkName::new("eth0"), down)].into(), ..observed() };
     let links = vec![LinkName::new("eth0")];
     assert_eq!(reason(&intent(), &observed), Reason::LinkDown { links });
+}
+
+#[test]
+fn a_link_on_which_the_node_cannot_speak_does_not_count() {
+    let why = "not permitted".to_owned();
+    let broken = Link { broken: Some(why.clone()), ..link("172.18.0.2/24") };
+    let observed = Observed { links: [(LinkName::new("eth0"), broken)].into(), ..observed() };
+    let link = LinkName::new("eth0");
+    assert_eq!(reason(&intent(), &observed), Reason::LinkBroken { link, why });
 }
 
 #[test]
