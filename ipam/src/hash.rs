@@ -29,12 +29,11 @@ pub(crate) fn place(owner: &Owner, length: u128) -> u128 {
 
 /// Eight bytes at a time; the length tells `a/bc` and `ab/c` apart.
 fn fold(state: u64, text: &str) -> u64 {
-    let words = text.as_bytes().chunks(8).map(|chunk| {
-        let mut word = [0; 8];
-        word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
-        u64::from_le_bytes(word)
-    });
-    words.fold(state ^ text.len() as u64, |state, word| {
+    let (words, rest) = text.as_bytes().as_chunks();
+    let words = words.iter().map(|word| u64::from_le_bytes(*word));
+    let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let last = (!rest.is_empty()).then_some(last);
+    words.chain(last).fold(state ^ text.len() as u64, |state, word| {
         let state = (state ^ word).wrapping_mul(FACTOR);
         state ^ state >> 32
     })

@@ -40,19 +40,24 @@ impl Allocator {
             return Err(AllocateError::NoPool);
         }
         let request = ask.request;
-        let turns = match &request.pool {
-            Some(name) => {
-                let unknown = || AllocateError::UnknownPool { pool: name.clone() };
-                let pool = self.pools.number(name).ok_or_else(unknown)?;
-                if let Err(why) = self.gate(ask, pool, Manner::Asked) {
-                    return Err(self.refused(pool, why));
-                }
-                let chosen = self.by_families(ask, &[pool], &[pool]);
-                return chosen.ok_or_else(|| self.refused(pool, self.shortage(ask, pool)));
+        if let Some(name) = &request.pool {
+            let unknown = || AllocateError::UnknownPool { pool: name.clone() };
+            let pool = self.pools.number(name).ok_or_else(unknown)?;
+            if let Err(why) = self.gate(ask, pool, Manner::Asked) {
+                return Err(self.refused(pool, why));
             }
-            None => self.turns(ask),
-        };
+            let chosen = self.by_families(ask, &[pool], &[pool]);
+            return chosen.ok_or_else(|| self.refused(pool, self.shortage(ask, pool)));
+        }
         let own = self.own_turns(ask);
+        if let Families::Single(family) = request.families
+            && own.is_empty()
+        {
+            // As below, without a list of the pools.
+            let chosen = self.in_one_pool(ask, self.turns(ask), need_of(request, family));
+            return chosen.ok_or_else(|| AllocateError::NoPoolFits { pools: self.refusals(ask) });
+        }
+        let turns: Vec<u32> = self.turns(ask).collect();
         let chosen = (!own.is_empty()).then(|| {
             let others = turns.iter().filter(|pool| !own.contains(pool));
             let all: Vec<u32> = own.iter().chain(others).copied().collect();
@@ -65,21 +70,21 @@ impl Allocator {
     /// An address of both families, for an owner that lost one of them with its pool.
     pub(crate) fn choose_dual(&self, ask: &Ask<'_>) -> Option<Vec<Address>> {
         let both = need(ask.request, true, true);
-        let turns = match &ask.request.pool {
-            Some(_) => return None,
-            None => self.turns(ask),
-        };
-        self.in_one_pool(ask, &turns, both)
+        if ask.request.pool.is_some() {
+            return None;
+        }
+        self.in_one_pool(ask, self.turns(ask), both)
     }
 
     /// The order of families and pools: all from one of `turns`, before two of `pairs`, before one family.
     fn by_families(&self, ask: &Ask<'_>, turns: &[u32], pairs: &[u32]) -> Option<Vec<Address>> {
         let both = need(ask.request, true, true);
         let dual = || {
-            let one = self.in_one_pool(ask, turns, both);
+            let one = self.in_one_pool(ask, turns.iter().copied(), both);
             one.or_else(|| self.in_two_pools(ask, pairs, both, &[]))
         };
-        let single = |family| self.in_one_pool(ask, turns, need_of(ask.request, family));
+        let single =
+            |family| self.in_one_pool(ask, turns.iter().copied(), need_of(ask.request, family));
         match ask.request.families {
             Families::Single(family) => single(family),
             Families::RequireDual => dual(),
@@ -90,10 +95,14 @@ impl Allocator {
     }
 
     /// Everything from the first pool that has it.
-    fn in_one_pool(&self, ask: &Ask<'_>, turns: &[u32], need: Need) -> Option<Vec<Address>> {
+    fn in_one_pool(
+        &self,
+        ask: &Ask<'_>,
+        mut turns: impl Iterator<Item = u32>,
+        need: Need,
+    ) -> Option<Vec<Address>> {
         let mut chosen = Vec::new();
-        let mut pools = turns.iter();
-        let found = pools.any(|pool| self.pick_all(ask, *pool, need, &mut chosen).is_ok());
+        let found = turns.any(|pool| self.pick_all(ask, pool, need, &mut chosen).is_ok());
         found.then_some(chosen)
     }
 
@@ -198,17 +207,28 @@ impl Allocator {
         }
         // Only the lowest free address has a place among those that can be shared.
         let by_place = self.pools.pool(pool).reuse() == Reuse::LowestFree;
-        let shareable = self.ledger.shareable(&ask.claim, segments);
-        let mut shareable = shareable.filter(|place| is_open(place.1)).peekable();
+        let shareable = || {
+            let all = self.ledger.shareable(&ask.claim, segments.clone());
+            all.filter(|place| is_open(place.1))
+        };
+        if basket.chosen.len() + 1 == enough && basket.budget == u64::MAX {
+            // One more, as a rule the only one: found without walking. If it is chosen already, the walk finds another.
+            let free = self.space.first(&self.pools, pool, family, ask.claim.owner);
+            if let Some((_, address)) = preferred(free, shareable().next(), by_place) {
+                basket.add(address, || 0);
+            }
+            if basket.chosen.len() == enough {
+                return Ok(());
+            }
+        }
+        let mut shareable = shareable().peekable();
         let free = self.space.in_order(&self.pools, pool, family, ask.claim.owner);
         let mut free = free.peekable();
         while basket.chosen.len() < enough {
             let affordable = free.peek().filter(|_| basket.budget > 0);
-            let (_, address) = match (affordable, shareable.peek()) {
-                (None, None) => break,
-                (Some(place), None) => *place,
-                (Some(place), Some(shared)) if by_place && place < shared => *place,
-                (_, Some(shared)) => *shared,
+            let next = preferred(affordable.copied(), shareable.peek().copied(), by_place);
+            let Some((_, address)) = next else {
+                break;
             };
             free.next_if(|place| place.1 == address);
             shareable.next_if(|place| place.1 == address);
@@ -258,7 +278,10 @@ impl Allocator {
     fn own_turns(&self, ask: &Ask<'_>) -> Vec<u32> {
         let owner = ask.claim.owner;
         let reserved = self.pools.reserved_for(owner).iter().map(|(pool, _)| *pool);
-        let retained = self.space.retained_for(owner);
+        let mut retained = self.space.retained_for(owner).peekable();
+        if reserved.len() == 0 && retained.peek().is_none() {
+            return Vec::new();
+        }
         let retained = retained.filter_map(|address| self.pools.number_containing(address));
         let pools: BTreeSet<u32> = reserved.chain(retained).collect();
         let can_have = |pool: &u32| {
@@ -268,6 +291,18 @@ impl Allocator {
                 && own.any(|address| self.open(ask, *pool, address, Manner::Automatic).is_ok())
         };
         pools.into_iter().filter(can_have).collect()
+    }
+}
+
+/// Of a free address and one that can be shared: the lower one where places count, else the shared one.
+fn preferred(
+    free: Option<(u32, Address)>,
+    shared: Option<(u32, Address)>,
+    by_place: bool,
+) -> Option<(u32, Address)> {
+    match (free, shared) {
+        (Some(free), Some(shared)) if by_place && free < shared => Some(free),
+        (free, shared) => shared.or(free),
     }
 }
 

@@ -71,6 +71,13 @@ impl FreeSpace {
         }
     }
 
+    /// The lowest free address of some segments.
+    pub(crate) fn lowest(&self, segments: Range<u32>) -> Option<(u32, Address)> {
+        let mut above = self.intervals.range((segments.start, Address::MIN)..);
+        let (&(number, _), &first) = above.next()?;
+        (number < segments.end).then_some((number, first))
+    }
+
     /// The free addresses of some segments, ascending.
     pub(crate) fn ascending(
         &self,

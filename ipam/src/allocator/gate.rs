@@ -10,9 +10,9 @@ use crate::{AllocateError, Families, Family, PoolRefusal, address::Address};
 
 impl Allocator {
     /// The pools that serve the owner without being asked for, in order.
-    pub(crate) fn turns(&self, ask: &Ask<'_>) -> Vec<u32> {
+    pub(crate) fn turns(&self, ask: &Ask<'_>) -> impl Iterator<Item = u32> {
         let automatic = self.pools.automatic(ask.request);
-        automatic.filter(|pool| self.gate(ask, *pool, Manner::Automatic).is_ok()).collect()
+        automatic.filter(|pool| self.gate(ask, *pool, Manner::Automatic).is_ok())
     }
 
     /// Whether a pool may serve the owner at all.

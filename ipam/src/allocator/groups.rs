@@ -1,7 +1,6 @@
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
 };
 use core::ops::Range;
 
@@ -17,7 +16,7 @@ pub(crate) struct Groups {
     numbers: HashTable<u32>,
 }
 
-/// Ports that came into use, or that nobody uses any more.
+/// The ports of the holder of an address that came, or that went.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Changed<'a> {
     Added(&'a [Port]),
@@ -93,7 +92,7 @@ impl Groups {
 
     /// Brings the index up to date after a holder of an address came or went.
     ///
-    /// `before` are the keys that all holders had in common; `changed` the ports that nobody used before or uses now.
+    /// `before` are the keys that all holders had in common; `shared` is the state after the change.
     pub(crate) fn reindex(
         &mut self,
         place: (u32, Address),
@@ -102,27 +101,32 @@ impl Groups {
         changed: Changed<'_>,
     ) {
         let after = shared.common_group();
+        // In use by this holder alone, and by nobody any more.
+        let fresh = |port: &Port| shared.users(*port).nth(1).is_none();
+        let gone = |port: &Port| shared.users(*port).next().is_none();
         if let Some(group) = before {
             let group = self.groups.at_mut(group);
             match changed {
-                Changed::Added(ports) if before == after => group.use_ports(ports),
-                Changed::Removed(ports) if before == after => group.free_ports(ports),
+                Changed::Added(ports) if before == after => {
+                    group.use_ports(ports.iter().copied().filter(fresh));
+                }
+                Changed::Removed(ports) if before == after => {
+                    group.free_ports(ports.iter().copied().filter(gone));
+                }
                 Changed::Added(ports) => {
-                    let old: Vec<_> = shared.ports().filter(|port| !ports.contains(port)).collect();
-                    group.free_ports(&old);
+                    let old = |port: &Port| !(ports.contains(port) && fresh(port));
+                    group.free_ports(shared.ports().filter(old));
                     group.addresses.remove(&place);
                 }
                 Changed::Removed(ports) => {
-                    let left: Vec<_> = shared.ports().collect();
-                    group.free_ports(left.iter().chain(ports));
+                    group.free_ports(shared.ports().chain(ports.iter().copied().filter(gone)));
                     group.addresses.remove(&place);
                 }
             }
         }
         if let Some(group) = after.filter(|_| before != after) {
-            let ports: Vec<_> = shared.ports().collect();
             let group = self.groups.at_mut(group);
-            group.use_ports(&ports);
+            group.use_ports(shared.ports());
             group.addresses.insert(place);
         }
     }
@@ -154,18 +158,18 @@ impl Groups {
 }
 
 impl Group {
-    fn use_ports(&mut self, ports: &[Port]) {
+    fn use_ports(&mut self, ports: impl Iterator<Item = Port>) {
         for port in ports {
-            *self.ports.entry(*port).or_default() += 1;
+            *self.ports.entry(port).or_default() += 1;
         }
     }
 
-    fn free_ports<'a>(&mut self, ports: impl IntoIterator<Item = &'a Port>) {
+    fn free_ports(&mut self, ports: impl Iterator<Item = Port>) {
         for port in ports {
-            if let Some(count) = self.ports.get_mut(port) {
-                *count -= 1;
-                if *count == 0 {
-                    self.ports.remove(port);
+            if let Entry::Occupied(mut count) = self.ports.entry(port) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
                 }
             }
         }

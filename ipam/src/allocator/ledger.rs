@@ -1,10 +1,8 @@
 use alloc::{
-    borrow::Cow,
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
-    vec::Vec,
 };
 use core::ops::Range;
 
@@ -43,8 +41,25 @@ pub(crate) struct Claim<'a> {
     pub(crate) keys: Option<(&'a str, &'a str)>,
     /// The number of the keys, if anybody else has the same.
     pub(crate) group: Option<u32>,
-    pub(crate) ports: Cow<'a, [Port]>,
+    pub(crate) ports: Ports<'a>,
     pub(crate) namespaces: &'a BTreeSet<String>,
+}
+
+/// The ports that a request names, or those that a record remembers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ports<'a> {
+    Asked(&'a BTreeSet<Port>),
+    Held(&'a [Port]),
+}
+
+impl<'a> Ports<'a> {
+    fn iter(self) -> impl Iterator<Item = &'a Port> {
+        let (asked, held) = match self {
+            Self::Asked(ports) => (Some(ports), &[][..]),
+            Self::Held(ports) => (None, ports),
+        };
+        asked.into_iter().flatten().chain(held)
+    }
 }
 
 impl Ledger {
@@ -119,9 +134,9 @@ impl Ledger {
             let namespace = self.record(slot).owner.shared_namespace().clone();
             *self.quotas.entry((pool, namespace)).or_default() += 1;
         }
-        // Two addresses of one record may have the same tag, and this one is not joined yet.
-        let alone = self.alone(address).filter(|other| *other != slot);
         let is_shared = self.shared(address).is_some();
+        // Two addresses of one record may have the same tag, and this one is not joined yet.
+        let alone = (!is_shared).then(|| self.alone(address)).flatten().filter(|at| *at != slot);
         if alone.is_none() && !is_shared {
             space.occupy(pools, pool, address);
             if self.record(slot).sharing().is_none() {
@@ -145,11 +160,8 @@ impl Ledger {
             remove_alone(&mut self.by_address, address, other);
         }
         let before = shared.common_group();
-        let ports = record.sharing().map_or(&[][..], |sharing| &sharing.ports);
-        let unused = |port: &&Port| shared.users(**port).next().is_none();
-        let fresh: Vec<Port> = ports.iter().filter(unused).copied().collect();
         shared.add(slot, record, counts);
-        self.groups.reindex((segment, address), shared, before, Changed::Added(&fresh));
+        self.groups.reindex((segment, address), shared, before, Changed::Added(record.ports()));
     }
 
     /// The owner of `slot` does not hold an address any more. Where nobody else does, it waits for that owner if it is to
@@ -183,10 +195,7 @@ impl Ledger {
         let shared = &mut entry.get_mut().1;
         let before = shared.common_group();
         shared.remove(slot, record);
-        let ports = record.sharing().map_or(&[][..], |sharing| &sharing.ports);
-        let unused = |port: &&Port| shared.users(**port).next().is_none();
-        let gone: Vec<Port> = ports.iter().filter(unused).copied().collect();
-        self.groups.reindex((segment, address), shared, before, Changed::Removed(&gone));
+        self.groups.reindex((segment, address), shared, before, Changed::Removed(record.ports()));
         match (shared.holders().len(), shared.holders().first().copied()) {
             (0, _) => {
                 entry.remove();
@@ -213,7 +222,8 @@ impl Ledger {
     /// Whoever holds an address, in no particular order.
     pub(crate) fn holders(&self, address: Address) -> impl Iterator<Item = u32> {
         let shared = self.shared(address).map(Shared::holders);
-        shared.into_iter().flatten().copied().chain(self.alone(address))
+        let alone = if shared.is_none() { self.alone(address) } else { None };
+        shared.into_iter().flatten().copied().chain(alone)
     }
 
     /// Whether somebody else in the namespace of `slot` holds an address.

@@ -5,8 +5,8 @@ use alloc::{boxed::Box, vec::Vec};
 use super::{
     Allocator,
     fit::Holder,
-    ledger::Claim,
-    record::{Addresses, Record},
+    ledger::{Claim, Ports},
+    record::{OneOrMany, Record},
     space::Space,
 };
 use crate::{
@@ -81,7 +81,7 @@ impl Allocator {
             None
         } else {
             let record = self.ledger.record_mut(slot);
-            record.addresses = Addresses::new(&kept);
+            record.addresses = OneOrMany::new(&kept);
             if lost_family.is_some() {
                 let terms = record.terms.get_or_insert_with(Box::default);
                 terms.was_dual = true;
@@ -100,7 +100,7 @@ impl Allocator {
             slot: Some(slot),
             keys: sharing.map(|sharing| self.ledger.groups.keys(sharing.group)),
             group: sharing.map(|sharing| sharing.group),
-            ports: sharing.map_or(&[][..], |sharing| &sharing.ports).into(),
+            ports: Ports::Held(record.ports()),
             namespaces: sharing.map_or(&NO_NAMESPACES, |sharing| &sharing.namespaces),
         }
     }

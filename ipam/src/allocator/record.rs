@@ -7,30 +7,41 @@ use crate::{Family, Labels, Owner, Port, Request, address::Address};
 pub(crate) struct Record {
     pub(crate) owner: Owner,
     pub(crate) hash: u64,
-    pub(crate) addresses: Addresses,
+    /// Ascending.
+    pub(crate) addresses: OneOrMany<Address>,
     /// Nothing for a plain owner, of which there may be very many.
     pub(crate) terms: Option<Box<Terms>>,
 }
 
-/// The addresses of an owner, ascending; most have one.
-#[derive(Clone, Debug)]
-pub(crate) enum Addresses {
-    One(Address),
-    Many(Box<[Address]>),
+/// A short list, of which most have one item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum OneOrMany<T> {
+    One(T),
+    Many(Box<[T]>),
 }
 
-impl Addresses {
-    pub(crate) fn new(addresses: &[Address]) -> Self {
-        match addresses {
+impl<T: Copy> OneOrMany<T> {
+    pub(crate) fn new(items: &[T]) -> Self {
+        match items {
             [one] => Self::One(*one),
             many => Self::Many(many.into()),
         }
     }
 
-    pub(crate) fn as_slice(&self) -> &[Address] {
+    pub(crate) fn as_slice(&self) -> &[T] {
         match self {
-            Self::One(address) => core::slice::from_ref(address),
-            Self::Many(addresses) => addresses,
+            Self::One(item) => core::slice::from_ref(item),
+            Self::Many(items) => items,
+        }
+    }
+}
+
+impl<'a, T: Copy + 'a> FromIterator<&'a T> for OneOrMany<T> {
+    fn from_iter<I: IntoIterator<Item = &'a T>>(items: I) -> Self {
+        let mut items = items.into_iter().copied();
+        match (items.next(), items.next()) {
+            (Some(one), None) => Self::One(one),
+            (first, second) => Self::Many(first.into_iter().chain(second).chain(items).collect()),
         }
     }
 }
@@ -54,7 +65,7 @@ pub(crate) struct Sharing {
     /// The number of sharing key and backend key.
     pub(crate) group: u32,
     /// Ascending.
-    pub(crate) ports: Box<[Port]>,
+    pub(crate) ports: OneOrMany<Port>,
     pub(crate) namespaces: BTreeSet<String>,
 }
 
@@ -72,7 +83,7 @@ impl Terms {
             None => key(request).is_none(),
             Some(sharing) => {
                 group == Some(sharing.group)
-                    && sharing.ports.iter().eq(&request.ports)
+                    && sharing.ports.as_slice().iter().eq(&request.ports)
                     && sharing.namespaces == request.sharing_namespaces
             }
         }
@@ -98,6 +109,11 @@ static NO_LABELS: Labels = Labels::new();
 impl Record {
     pub(crate) fn sharing(&self) -> Option<&Sharing> {
         self.terms.as_deref()?.sharing.as_ref()
+    }
+
+    /// The ports under which it shares.
+    pub(crate) fn ports(&self) -> &[Port] {
+        self.sharing().map_or(&[], |sharing| sharing.ports.as_slice())
     }
 
     pub(crate) fn labels(&self) -> (&Labels, &Labels) {

@@ -1,14 +1,14 @@
 //! From a request to what its owner will hold, and there.
 
-use alloc::{borrow::Cow, boxed::Box, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     Allocator,
     choose::{Ask, Manner, Need, need},
     exact::wanted,
     fit::Holder,
-    ledger::Claim,
-    record::{Addresses, Record, Sharing, Terms, key},
+    ledger::{Claim, Ports},
+    record::{OneOrMany, Record, Sharing, Terms, key},
 };
 use crate::{
     AllocateError, Assignment, Families, Family, Request,
@@ -27,16 +27,12 @@ pub(crate) struct Decision {
 impl Allocator {
     pub(crate) fn claim<'a>(&self, request: &'a Request, slot: Option<u32>) -> Claim<'a> {
         let keys = key(request).map(|key| (key, &*request.backend_key));
-        let ports = match keys {
-            Some(_) => request.ports.iter().copied().collect(),
-            None => Vec::new(),
-        };
         Claim {
             owner: &request.owner,
             slot,
             keys,
             group: keys.and_then(|(key, backend)| self.ledger.groups.find(key, backend)),
-            ports: Cow::Owned(ports),
+            ports: Ports::Asked(&request.ports),
             namespaces: &request.sharing_namespaces,
         }
     }
@@ -102,6 +98,9 @@ impl Allocator {
 
     /// What the owner keeps of what it holds.
     fn keep(&self, ask: &Ask<'_>, wanted: &[Address]) -> Vec<Address> {
+        if ask.held.is_empty() {
+            return Vec::new();
+        }
         let request = ask.request;
         let pool = request.pool.as_deref();
         let elsewhere = |address: &Address| {
@@ -155,7 +154,8 @@ impl Allocator {
         if ask.request.pool.is_some() || !self.may_stand_beside(ask, pool) {
             return None;
         }
-        self.in_two_pools(ask, &self.turns(ask), lacking, &chosen)
+        let turns: Vec<u32> = self.turns(ask).collect();
+        self.in_two_pools(ask, &turns, lacking, &chosen)
     }
 
     /// Makes a decision true.
@@ -173,7 +173,7 @@ impl Allocator {
                 let record = Record {
                     owner: request.owner.clone(),
                     hash: hash::of_owner(&request.owner),
-                    addresses: Addresses::new(new),
+                    addresses: OneOrMany::new(new),
                     terms: self.terms(request, missing, decision.was_dual),
                 };
                 let slot = self.ledger.insert(record);
@@ -213,7 +213,7 @@ impl Allocator {
         self.leave_all(slot, false);
         let terms = self.terms(request, missing, was_dual);
         self.ledger.set_terms(slot, terms);
-        self.ledger.record_mut(slot).addresses = Addresses::new(new);
+        self.ledger.record_mut(slot).addresses = OneOrMany::new(new);
         self.join_all(slot, new);
     }
 
@@ -229,7 +229,7 @@ impl Allocator {
         }
         let sharing = key(request).map(|key| Sharing {
             group: self.ledger.groups.enter(key, &request.backend_key),
-            ports: request.ports.iter().copied().collect(),
+            ports: request.ports.iter().collect(),
             namespaces: request.sharing_namespaces.clone(),
         });
         Some(Box::new(Terms {

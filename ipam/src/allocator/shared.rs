@@ -50,7 +50,9 @@ impl Shared {
             *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
         }
         if let Some(sharing) = record.sharing() {
-            self.ports.extend(sharing.ports.iter().map(|port| (*port, slot)));
+            for port in sharing.ports.as_slice() {
+                self.ports.insert((*port, slot));
+            }
             for namespace in agreed(record) {
                 *self.consents.entry(namespace.clone()).or_default() += 1;
             }
@@ -68,7 +70,7 @@ impl Shared {
             count_down(&mut self.namespaces, &Namespace::of(&record.owner));
         }
         if let Some(sharing) = record.sharing() {
-            for port in &sharing.ports {
+            for port in sharing.ports.as_slice() {
                 self.ports.remove(&(*port, slot));
             }
             for namespace in agreed(record) {

@@ -2,7 +2,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     Allocator,
-    record::{Addresses, Record, Sharing, Terms},
+    record::{OneOrMany, Record, Sharing, Terms},
 };
 use crate::{
     Change, Pools, Snapshot, SnapshotError,
@@ -76,7 +76,7 @@ impl Allocator {
             EntrySharing {
                 key: key.into(),
                 backend: backend.into(),
-                ports: sharing.ports.iter().copied().collect(),
+                ports: sharing.ports.as_slice().iter().copied().collect(),
                 namespaces: sharing.namespaces.clone(),
             }
         };
@@ -110,7 +110,7 @@ impl Allocator {
             two_pools: terms.two_pools,
             sharing: terms.sharing.map(|sharing| Sharing {
                 group: self.ledger.groups.enter(&sharing.key, &sharing.backend),
-                ports: sharing.ports.into_iter().collect(),
+                ports: sharing.ports.iter().collect(),
                 namespaces: sharing.namespaces,
             }),
             missing: terms.missing,
@@ -119,7 +119,7 @@ impl Allocator {
         Some(Record {
             hash: hash::of_owner(&entry.owner),
             owner: entry.owner,
-            addresses: Addresses::new(&addresses),
+            addresses: OneOrMany::new(&addresses),
             terms: terms.filter(|terms| !terms.is_plain()).map(Box::new),
         })
     }

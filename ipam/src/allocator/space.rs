@@ -159,6 +159,20 @@ impl Space {
         fresh.chain(cyclic.into_iter().flatten()).chain(freed)
     }
 
+    /// The first of [`in_order`](Self::in_order).
+    pub(crate) fn first(
+        &self,
+        pools: &Pools,
+        pool: u32,
+        family: Family,
+        owner: &Owner,
+    ) -> Option<(u32, Address)> {
+        match pools.pool(pool).reuse() {
+            Reuse::LowestFree => self.free.lowest(pools.segments_of(pool, family)),
+            _ => self.in_order(pools, pool, family, owner).next(),
+        }
+    }
+
     pub(crate) fn usage(&self, pool: u32, family: Family) -> Usage {
         self.counts[index(pool, family)]
     }
