@@ -51,12 +51,13 @@ impl LocalServing {
         let orphans = ipv4(&addresses.orphans()?);
         let sources = Guard::sources(&Snapshot::read()?, &orphans);
         let guard = Guard::install(sources, orphans)?;
-        let swept = addresses.sweep()?.into_iter().collect();
-        Ok((Self { addresses, guard, delivered: BTreeSet::new() }, swept))
+        let mut serving = Self { addresses, guard, delivered: BTreeSet::new() };
+        let swept = serving.addresses.sweep()?;
+        Ok((serving, swept))
     }
 
-    /// Delivers these addresses and no others, and says of each whether that works. An address that
-    /// failed is tried again by the next call.
+    /// Delivers these addresses and no others, and says of each whether that works. What failed is
+    /// tried again by the next call, and what somebody took away, the guard included, is put back.
     ///
     /// # Errors
     /// When the guard cannot follow: then nothing new is delivered.
@@ -66,6 +67,9 @@ impl LocalServing {
     ) -> Result<BTreeMap<IpAddr, Delivery>, LocalServingError> {
         let covered: BTreeSet<IpAddr> = self.delivered.union(wanted).copied().collect();
         let sources = Guard::sources(&Snapshot::read()?, &ipv4(&covered));
+        if !self.guard.is_installed()? {
+            self.guard.repair()?;
+        }
         self.guard.set_sources(&sources)?;
         self.guard.set_vips(&ipv4(&covered))?;
         for address in self.delivered.difference(wanted).copied().collect::<Vec<_>>() {
@@ -92,6 +96,15 @@ impl LocalServing {
         self.addresses.clear()?;
         Guard::remove()?;
         Ok(())
+    }
+}
+
+impl Drop for LocalServing {
+    /// On every way out but a kill. What cannot be taken back is swept at the next start.
+    fn drop(&mut self) {
+        if self.addresses.clear().is_ok() {
+            let _ = Guard::remove();
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! One node, whole: everything that announcing needs, wired. Give it intents, and read its reports.
 
-use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
+    time::sleep,
 };
 use vipcast_election as election;
 use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, plan};
@@ -67,6 +68,10 @@ pub enum StartError {
     #[error("the layer 2 thread cannot be started: {0}")]
     Layer2(#[source] io::Error),
 }
+
+/// How often delivery is looked after: nobody tells when a firewall takes the guard away, or an
+/// administrator the address that was in the way.
+const LOOK_AFTER_DELIVERY: Duration = Duration::from_secs(1);
 
 impl NodeConfig {
     /// The defaults for a node of this name.
@@ -208,6 +213,7 @@ impl Runner {
                 Ok(()) = intents.changed() => {}
                 Ok(()) = members.changed() => {}
                 Ok(()) = self.layer2_reports.changed() => {}
+                () = sleep(LOOK_AFTER_DELIVERY), if self.serving.is_some() => {}
                 Some(question) = asked.recv(), if self.question.is_none() => {
                     let Question { addresses, answer } = question;
                     self.question = Some((self.layer2.check(addresses), answer));

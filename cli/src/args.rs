@@ -42,8 +42,8 @@ pub(crate) enum Command {
 /// EndpointSlice, Namespace and Node, in YAML or JSON. Edits are followed: what is deleted is
 /// withdrawn, and what is broken leaves the last valid state in place and says so.
 ///
-/// Each thing that happens is printed on one line. SIGTERM and SIGINT end it: it falls silent, and
-/// takes back what it set. It needs CAP_NET_RAW to speak ARP, and CAP_NET_ADMIN for
+/// Each thing that happens is printed on one line. SIGTERM, SIGINT and SIGHUP end it: it falls silent,
+/// and takes back what it set. It needs CAP_NET_RAW to speak ARP, and CAP_NET_ADMIN for
 /// `--deliver local`.
 #[derive(Debug, Arguments)]
 pub(crate) struct RunArgs {

@@ -34,12 +34,12 @@ impl Line {
         self
     }
 
-    /// In JSON: `event`, a name that never changes; `at`, seconds since 1970; `message`, the text;
-    /// and the event's own fields.
-    pub(crate) fn print(self, output: Output) {
+    /// The line as it is printed. In JSON: `event`, a name that never changes; `at`, seconds since
+    /// 1970; `message`, the text; and the event's own fields.
+    pub(crate) fn render(self, output: Output) -> String {
         match output {
-            Output::Text => anstream::println!("{}", self.message),
-            Output::Json => anstream::println!("{}", Value::Object(self.object())),
+            Output::Text => self.message,
+            Output::Json => Value::Object(self.object()).to_string(),
         }
     }
 

@@ -5,6 +5,7 @@ mod args;
 mod check;
 mod line;
 mod plan;
+mod printer;
 mod run;
 
 use std::process::ExitCode;

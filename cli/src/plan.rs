@@ -47,7 +47,7 @@ pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
         rows.entry(owner).or_insert(Row { assignment: None, refused: Some(refused) });
     }
     match args.output {
-        Output::Json => println!("{}", as_json(&rows)),
+        Output::Json => println!("{}", as_json(&rows, &found)),
         Output::Text => {
             println!("{}", as_table(&rows));
             // What is wrong with a service stands in the table already.
@@ -89,7 +89,7 @@ fn refused_service(diagnostic: &Diagnostic) -> Option<(Owner, Refused)> {
     diagnostic.is_error().then_some((owner, Refused { reason, message }))
 }
 
-fn as_json(rows: &BTreeMap<Owner, Row>) -> Value {
+fn as_json(rows: &BTreeMap<Owner, Row>, found: &[Diagnostic]) -> Value {
     let service = |(owner, row): (&Owner, &Row)| {
         let held = row.assignment.iter().flat_map(|assignment| &assignment.addresses);
         let addresses: Vec<Value> = held.clone().map(|(address, _)| json!(address)).collect();
@@ -106,7 +106,8 @@ fn as_json(rows: &BTreeMap<Owner, Row>) -> Value {
             "refused": refused,
         })
     };
-    json!({ "services": rows.iter().map(service).collect::<Vec<_>>() })
+    let services: Vec<Value> = rows.iter().map(service).collect();
+    json!({ "services": services, "diagnostics": found })
 }
 
 fn as_table(rows: &BTreeMap<Owner, Row>) -> Table {

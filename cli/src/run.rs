@@ -1,80 +1,119 @@
-use std::{fs, process::ExitCode, sync::Arc};
+use std::{fs, pin::pin, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use vipcast_announcer::{Event, Node, NodeConfig};
+use vipcast_announcer::{Event, Node, NodeConfig, layer2::Counters};
 use vipcast_k8s_adapter::{
-    Standalone, StandaloneConfig, StandaloneEvent, assigner::LostState, default_state_dir, feed,
+    Standalone, StandaloneConfig, assigner::LostState, default_state_dir, feed,
 };
 use vipcast_plan::{Reason, Withheld};
 
-use crate::{
-    args::{Output, RunArgs},
-    line::Line,
-};
+use crate::{args::RunArgs, line::Line, printer::Printer};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
-    // What must be quick is on the layer 2 thread; the rest fits on one.
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(args))?;
+    // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task
+    // does not hold up the other.
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut printer = Printer::start(args.output)?;
+    let served = runtime.block_on(serve(args, &mut printer));
+    printer.finish();
+    // A thread that waits for a dead disk must not keep the process.
+    runtime.shutdown_background();
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(args: &RunArgs) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let output = args.output;
-    let config = config(args)?;
+async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
+    let mut stop = pin!(stop_signal()?);
+    let config = config(args, printer)?;
     let (node_name, state) = (config.node.clone(), config.state.clone());
-
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;
-    let mut standalone = Standalone::start(config, feed, Arc::new(node.prober())).await?;
     for address in node.swept() {
         let text = format!("swept {address}: it was left on this machine by a killed run");
-        Line::new("swept", text).with("address", address.to_string()).print(output);
+        printer.print(Line::new("swept", text).with("address", address.to_string()));
     }
-    let running = format!(
-        "running as {node_name}; manifests in {}, state in {}",
-        args.manifests.display(),
-        state.display()
-    );
-    Line::new("running", running).with("node", node_name.as_str()).print(output);
 
+    let started = Standalone::start(config, feed, Arc::new(node.prober()));
+    let followed = tokio::select! {
+        started = started => match started {
+            Ok(standalone) => {
+                let running = format!(
+                    "running as {node_name}; manifests in {}, state in {}",
+                    args.manifests.display(),
+                    state.display()
+                );
+                let running = Line::new("running", running).with("node", node_name.as_str());
+                printer.print(running);
+                follow(&node, standalone, &mut stop, printer).await
+            }
+            Err(error) => Err(error.into()),
+        },
+        () = &mut stop => Ok(()),
+    };
+
+    printer.print(Line::new("stopping", "stopping: silent from now on"));
+    let counters = node.counters();
+    let stopped = node.stop().await.context("not everything that was set could be taken back");
+    followed?;
+    stopped?;
+    printer.print(told(&counters.read()));
+    printer.print(Line::new("stopped", "stopped"));
+    Ok(())
+}
+
+/// Tells what happens until it is time to stop.
+async fn follow(
+    node: &Node,
+    mut standalone: Standalone,
+    stop: &mut (impl Future<Output = ()> + Unpin),
+    printer: &mut Printer,
+) -> Result<()> {
     let mut reports = node.reports();
-    let mut told = reports.borrow_and_update().clone();
-    print_events(&told.events_since(&Default::default()), output);
+    let mut told = Arc::default();
+    reports.mark_changed();
     loop {
         tokio::select! {
             biased;
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            () = &mut *stop => return Ok(()),
             event = standalone.event() => match event {
-                Some(event) => print_event(&event, output),
+                Some(event) => printer.print(Line::from(&event)),
                 None => bail!("the task that follows the manifests has ended: this is a bug"),
             },
             changed = reports.changed() => {
                 changed.context("the node has ended: this is a bug")?;
                 let now = reports.borrow_and_update().clone();
-                print_events(&now.events_since(&told), output);
+                for event in now.events_since(&told) {
+                    if worth_telling(&event) {
+                        printer.print(Line::from(&event));
+                    }
+                }
                 told = now;
             }
         }
     }
-    Line::new("stopping", "stopping: silent from now on").print(output);
-    let counters = node.counters();
-    node.stop().await.context("not everything that was set could be taken back")?;
-    print_counters(&counters.read(), output);
-    Line::new("stopped", "stopped").print(output);
-    Ok(())
 }
 
-fn config(args: &RunArgs) -> Result<StandaloneConfig> {
+/// Ends when the process is told to end: by a service manager, by Ctrl-C, by its terminal.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    })
+}
+
+fn config(args: &RunArgs, printer: &mut Printer) -> Result<StandaloneConfig> {
     let node = match &args.node {
         Some(name) => name.clone(),
         None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
@@ -87,7 +126,7 @@ fn config(args: &RunArgs) -> Result<StandaloneConfig> {
     if !fs::metadata(&args.manifests).is_ok_and(|folder| folder.is_dir()) {
         // It may come later; a misspelt name would wait for ever without a word.
         let text = format!("{}: no such folder yet: waiting for it", args.manifests.display());
-        Line::new("noManifests", text).print(args.output);
+        printer.print(Line::new("noManifests", text));
     }
     let mut config = StandaloneConfig::new(&args.manifests, state, node);
     config.alive.clone_from(&args.alive);
@@ -98,20 +137,12 @@ fn config(args: &RunArgs) -> Result<StandaloneConfig> {
     Ok(config)
 }
 
-fn print_event(event: &StandaloneEvent, output: Output) {
-    Line::from(event).print(output);
+/// Between a plan and the first election nobody holds anything: not worth a line.
+fn worth_telling(event: &Event) -> bool {
+    !matches!(event, Event::Withheld(Withheld { reason: Reason::NoHolder, .. }))
 }
 
-fn print_events(events: &[Event], output: Output) {
-    for event in events {
-        // Between a plan and the first election nobody holds anything: not worth a line.
-        if !matches!(event, Event::Withheld(Withheld { reason: Reason::NoHolder, .. })) {
-            Line::from(event).print(output);
-        }
-    }
-}
-
-fn print_counters(counters: &vipcast_announcer::layer2::Counters, output: Output) {
+fn told(counters: &Counters) -> Line {
     let refused: Vec<String> =
         counters.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
@@ -125,7 +156,6 @@ fn print_counters(counters: &vipcast_announcer::layer2::Counters, output: Output
         .with("answered", counters.replies_sent)
         .with("announcements", counters.announcements_sent)
         .with("refused", by_reason)
-        .print(output);
 }
 
 #[cfg(test)]
@@ -133,6 +163,7 @@ mod tests {
     use vipcast_plan::NodeName;
 
     use super::*;
+    use crate::args::Output;
 
     #[test]
     fn a_name_with_a_space_is_no_nodes_name() {
@@ -141,8 +172,14 @@ mod tests {
         let crate::args::Command::Run(args) = crate::args::Args::parse_from(line).command else {
             panic!("not run")
         };
-        assert!(config(&args).unwrap_err().to_string().contains("`a b` cannot name a node"));
+        let mut printer = Printer::start(Output::Text).unwrap();
+        assert!(
+            config(&args, &mut printer)
+                .unwrap_err()
+                .to_string()
+                .contains("`a b` cannot name a node")
+        );
         let named = RunArgs { node: Some("a".into()), ..args };
-        assert_eq!(config(&named).unwrap().node, NodeName::new("a"));
+        assert_eq!(config(&named, &mut printer).unwrap().node, NodeName::new("a"));
     }
 }

@@ -47,6 +47,8 @@ fn main() -> ExitCode {
         test("a switch that snoops lets questions for IPv6 addresses through", a_snooping_switch),
         test("an IPv6 address is advertised as RFC 4861 says", advertisements_are_as_rfc_4861_says)
             .needs_tool("tshark"),
+        test("what a firewall flushes is put back", a_flush_is_mended).needs_tool("nft"),
+        test("two that were told to be alone do not both hold", two_alone),
         test("edits are followed, and touch only what they concern", edits_are_followed),
         test("after a loss of state nobody's address is handed out", lost_state),
         test("without an assigner nothing new is assigned, and what is stays", no_assigner),
@@ -500,6 +502,72 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     let output = tshark.output()?;
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(text.lines().collect::<Vec<_>>(), ["255\t1\t"; 3], "good checksums, no remark");
+    Ok(())
+}
+
+/// What a program prints that is run on a node.
+fn printed(
+    cluster: &Cluster,
+    node: &str,
+    program: &[&str],
+) -> Result<String, Box<dyn std::error::Error>> {
+    let mut command = Command::new(harness::find_tool(program[0]).ok_or("not found")?);
+    command.args(&program[1..]);
+    let process = cluster.node(node)?.spawn(command)?;
+    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
+    Ok(process.output())
+}
+
+fn a_flush_is_mended() -> TestResult {
+    let cluster = cluster("flush", 2)?;
+    cluster.wait_for_page(&page(VIP))?;
+    let owner = cluster.seen_by_client(VIP.into())?.mac("eth0")?;
+    for node in ["node-a", "node-b"] {
+        assert!(printed(&cluster, node, &["nft", "list", "tables"])?.contains("arp vipcast"));
+        printed(&cluster, node, &["nft", "flush", "ruleset"])?;
+    }
+    let mended = (0..500).find_map(|_| {
+        std::thread::sleep(Duration::from_millis(20));
+        let there = |node| {
+            printed(&cluster, node, &["nft", "list", "tables"])
+                .is_ok_and(|tables| tables.contains("arp vipcast"))
+        };
+        (there("node-a") && there("node-b")).then_some(())
+    });
+    mended.ok_or("the guard is not put back")?;
+    let capture = cluster.net.lab.capture(&cluster.net.lan)?;
+    cluster.net.client.flush_neighbours()?;
+    cluster.wait_for_page(&page(VIP))?;
+    for (_, arp) in arps(&capture.stop()?) {
+        assert!(!arp.is_reply() || arp.spa != VIP || arp.sha == owner, "{arp:?}");
+    }
+    Ok(())
+}
+
+fn two_alone() -> TestResult {
+    let cluster = cluster("two alone", 2)?;
+    let state = cluster.net.lab.dir().join("shared");
+    let alone = |name: &str| {
+        let mut command = Command::new(vipcast()?);
+        command.arg("run").arg("--manifests").arg(&cluster.manifests);
+        command.arg("--state").arg(&state).args(["--node", name, "--deliver", "local"]);
+        cluster.process(name).terminate()?;
+        cluster.process(name).wait(LIMIT)?;
+        cluster.node(name)?.spawn(command)
+    };
+    let first = alone("node-a")?;
+    first.wait_for_line("announcing 172.18.0.10 on eth0", LIMIT)?;
+    let second = alone("node-b")?;
+    second.wait_for_line("ANOTHER VIPCAST USES THIS STATE FOLDER", LIMIT)?;
+    // When the first is gone, the second is alone indeed.
+    assert!(!second.output().contains("announcing 172.18.0.10 on"), "{}", second.output());
+    first.terminate()?;
+    first.wait(LIMIT)?;
+    second.wait_for_line("announcing 172.18.0.10 on eth0", LIMIT)?;
+    // A closed terminal is as good a reason to clean up as any.
+    second.signal(rustix::process::Signal::HUP)?;
+    assert_eq!(second.wait(LIMIT)?.code(), Some(0));
+    assert!(on_lo(&cluster, "node-b")?.is_empty());
     Ok(())
 }
 

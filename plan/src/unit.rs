@@ -42,11 +42,13 @@ impl Segment {
     }
 
     /// The segment of a link with these addresses: its lowest global IPv4 network, else its lowest
-    /// global IPv6 network. `None` where only link-local addresses are left.
+    /// global IPv6 network. An address without a network (/32, /128) says nothing of who else is
+    /// there, nor does a link-local one; `None` where no others are left.
     #[must_use]
     pub fn of_networks(networks: &[IpNet]) -> Option<Self> {
         networks
             .iter()
+            .filter(|network| network.prefix_len() < network.max_prefix_len())
             .filter(|network| match network.addr() {
                 IpAddr::V4(address) => !address.is_link_local(),
                 IpAddr::V6(address) => !address.is_unicast_link_local(),

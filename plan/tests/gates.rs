@@ -321,6 +321,7 @@ fn a_segment_is_named_by_its_lowest_global_network() {
     };
     assert_eq!(of(&["fe80::1/64", "fc00::5/64", "172.18.0.2/24"]).unwrap(), "172.18.0.0/24");
     assert_eq!(of(&["fe80::1/64", "fc00::5/64"]).unwrap(), "fc00::/64");
+    assert_eq!(of(&["1.2.3.4/32", "172.18.0.2/24"]).unwrap(), "172.18.0.0/24", "no host prefix");
     assert_eq!(of(&["fe80::1/64", "169.254.1.1/16"]), None);
 }
 

@@ -262,7 +262,8 @@ impl Host {
         self.report.answering.clear();
         for (unit, token) in self.election.tokens() {
             for name in self.table.get(unit).into_iter().flatten() {
-                let Some(link) = self.report.links.get(name) else { continue };
+                let broken = self.report.broken_links.contains_key(name);
+                let Some(link) = self.report.links.get(name).filter(|_| !broken) else { continue };
                 let claim = Claim {
                     address: unit.address,
                     link: LinkId(link.index),

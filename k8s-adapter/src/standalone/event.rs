@@ -18,6 +18,13 @@ pub enum StandaloneEvent {
     Assigning(bool),
     /// The living nodes, or why the earlier list is kept.
     Alive(Alive),
+    /// This node is not on the list of the living: it holds nothing.
+    Unlisted(NodeName),
+    /// Another process assigns in the same state folder, though this node was told that it is alone.
+    NotAlone,
+    /// The copy of the manifests, which serves after a restart with an unreadable folder, cannot be
+    /// written.
+    CopyFault(String),
     /// The state cannot be read or written: nothing new is assigned, what is stays.
     StateFault(String),
     /// The state was corrupt, and a copy of it was set aside here.
@@ -38,6 +45,9 @@ impl StandaloneEvent {
             Self::Outcome(outcome) => outcome.name(),
             Self::Assigning(_) => "assigning",
             Self::Alive(_) => "alive",
+            Self::Unlisted(_) => "unlisted",
+            Self::NotAlone => "notAlone",
+            Self::CopyFault(_) => "copyFault",
             Self::StateFault(_) => "stateFault",
             Self::SetAside(_) => "setAside",
             Self::Probing(_) => "probing",
@@ -53,15 +63,25 @@ impl fmt::Display for StandaloneEvent {
             Self::Mended(diagnostic) => write!(f, "no longer so: {diagnostic}"),
             Self::Outcome(outcome) => outcome.fmt(f),
             Self::Assigning(true) => f.write_str("this node assigns addresses"),
-            Self::Assigning(false) => {
-                f.write_str("another node assigns addresses; this one follows")
-            }
+            Self::Assigning(false) => f.write_str("this node does not assign addresses; it follows what is written"),
             Self::Alive(Alive { nodes, stale: None }) => {
                 write!(f, "living nodes: {}", Names(nodes))
             }
             Self::Alive(Alive { nodes, stale: Some(fault) }) => {
                 write!(f, "{fault}; the last list stays: {}", Names(nodes))
             }
+            Self::Unlisted(node) => {
+                write!(f, "this node, {node}, is not among the living: it holds nothing")
+            }
+            Self::NotAlone => f.write_str(
+                "ANOTHER VIPCAST USES THIS STATE FOLDER, and this node was told that it is alone: it \
+                 holds nothing, so that no address has two owners; give both of them --alive, or each \
+                 a folder of its own",
+            ),
+            Self::CopyFault(fault) => write!(
+                f,
+                "{fault}; after a restart with an unreadable folder, older manifests would be served"
+            ),
             Self::StateFault(fault) => {
                 write!(f, "{fault}; nothing new is assigned, and what is assigned stays")
             }

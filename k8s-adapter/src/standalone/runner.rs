@@ -10,6 +10,8 @@ use tokio::{
     time::sleep,
 };
 
+use vipcast_plan::NodeName;
+
 use super::{Feed, InUse, StandaloneConfig, StandaloneEvent};
 use crate::{
     Alive, Diagnostic, Translation,
@@ -29,6 +31,7 @@ pub(super) struct Runner {
     told: BTreeMap<String, Diagnostic>,
     told_alive: Option<Alive>,
     told_fault: Option<String>,
+    told_copy: Option<String>,
     assigning: Option<bool>,
     /// The snapshot whose copy is in the state folder.
     stored: Option<Arc<Snapshot>>,
@@ -56,6 +59,7 @@ impl Runner {
             told: BTreeMap::new(),
             told_alive: None,
             told_fault: None,
+            told_copy: None,
             assigning: None,
             stored: None,
             prober,
@@ -91,29 +95,45 @@ impl Runner {
 
     /// Applies what is true now. Whether it should assign, but another process holds the lock.
     async fn step(&mut self, snapshot: &Arc<Snapshot>, alive: Alive) -> bool {
-        let me = &self.config.node;
-        let (members, may_assign) = match &self.config.alive {
-            None => ([me.clone()].into(), true),
-            Some(_) => (alive.nodes.iter().cloned().collect(), alive.assigner() == Some(me)),
+        let me = self.config.node.clone();
+        // Who lives is news that must not wait for a disk.
+        let may_assign = match &self.config.alive {
+            None => true,
+            Some(_) => {
+                self.publish_members(alive.nodes.iter().cloned().collect());
+                alive.assigner() == Some(&me)
+            }
         };
         let mut translation = snapshot.translate(&self.config.options);
         let turn = self.assigner.turn(&mut translation, may_assign);
+        if self.config.alive.is_none() {
+            // A lock that somebody else holds proves that this node is not alone.
+            let alone = !matches!(&turn, Ok(turn) if !turn.assigning);
+            self.publish_members(if alone { [me.clone()].into() } else { BTreeSet::new() });
+        }
         // Act first, tell later: whoever listens may be slow.
         let Translation { intent, diagnostics, .. } = translation;
         self.feed.intents.send_replace(Arc::new(intent));
-        self.feed.members.send_if_modified(|told| {
-            let news = *told != members;
-            *told = members;
-            news
-        });
         self.tell_found(snapshot, &diagnostics).await;
         self.store(snapshot).await;
         let assigning = self.tell_turn(turn).await;
         if self.config.alive.is_some() && self.told_alive.as_ref() != Some(&alive) {
             self.told_alive = Some(alive.clone());
+            let listed = alive.nodes.contains(&me);
             self.tell(StandaloneEvent::Alive(alive)).await;
+            if !listed {
+                self.tell(StandaloneEvent::Unlisted(me)).await;
+            }
         }
         may_assign && !assigning
+    }
+
+    fn publish_members(&self, members: BTreeSet<NodeName>) {
+        self.feed.members.send_if_modified(|told| {
+            let news = *told != members;
+            *told = members;
+            news
+        });
     }
 
     /// Lets the network be asked, one question at a time.
@@ -150,8 +170,16 @@ impl Runner {
             return;
         }
         match self.folder.store_manifests(snapshot) {
-            Ok(()) => self.stored = Some(Arc::clone(snapshot)),
-            Err(error) => self.tell_fault(error.to_string()).await,
+            Ok(()) => {
+                self.stored = Some(Arc::clone(snapshot));
+                self.told_copy = None;
+            }
+            Err(error) => {
+                let fault = error.to_string();
+                if self.told_copy.replace(fault.clone()).as_ref() != Some(&fault) {
+                    self.tell(StandaloneEvent::CopyFault(fault)).await;
+                }
+            }
         }
     }
 
@@ -179,7 +207,7 @@ impl Runner {
             }
             Err(error) => {
                 self.tell_fault(error.to_string()).await;
-                Turn::default()
+                return false;
             }
         };
         if let Some(path) = turn.set_aside {
@@ -187,6 +215,9 @@ impl Runner {
         }
         if self.assigning.replace(turn.assigning) != Some(turn.assigning) {
             self.tell(StandaloneEvent::Assigning(turn.assigning)).await;
+            if !turn.assigning && self.config.alive.is_none() {
+                self.tell(StandaloneEvent::NotAlone).await;
+            }
         }
         for outcome in turn.outcomes {
             self.tell(StandaloneEvent::Outcome(outcome)).await;

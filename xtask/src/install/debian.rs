@@ -24,6 +24,7 @@ pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "tshark", program: "tshark" },
     DebianPackage { name: "arping", program: "arping" },
     DebianPackage { name: "ndisc6", program: "ndisc6" },
+    DebianPackage { name: "nftables", program: "nft" },
     DebianPackage { name: "python3-scapy", program: "scapy" },
 ];
 

@@ -20,6 +20,9 @@ const KINDS: [FrameKind; 2] = [FrameKind::Arp, FrameKind::Nd];
 /// When to look at links again that changed all the while they were looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// When to try again to open a socket.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// What the thread has of each link: its state, its sockets, its groups.
 impl Host {
     /// Follows what the links have become.
@@ -83,6 +86,9 @@ impl Host {
                     Err(error) => _ = broken.insert(name.clone(), explain(&error)),
                 }
             }
+        }
+        if !broken.is_empty() {
+            self.look_again = Some(Clock::now() + TRY_AGAIN);
         }
         self.report.broken_links = broken;
     }
