@@ -16,12 +16,20 @@ pub(crate) struct Shared {
     holders: BTreeSet<u32>,
     /// Who uses which port; only of those with a sharing key.
     ports: BTreeSet<(Port, u32)>,
-    /// How many holders have which keys; nothing stands for no key.
-    groups: Vec<(Option<u32>, u32)>,
+    group: KeyCount,
+    /// Other keys than those of `group`; none as a rule.
+    other_groups: Vec<KeyCount>,
     /// Empty where nothing asks for it.
     namespaces: BTreeMap<Namespace, u32>,
     /// How many holders have agreed to share with a namespace that is not theirs.
     consents: BTreeMap<String, u32>,
+}
+
+/// How many holders have some keys; nothing stands for no key.
+#[derive(Clone, Copy, Debug, Default)]
+struct KeyCount {
+    group: Option<u32>,
+    holders: u32,
 }
 
 /// A namespace with its hash, so that few names are compared.
@@ -42,9 +50,12 @@ impl Shared {
     pub(crate) fn add(&mut self, slot: u32, record: &Record, counts_namespaces: bool) {
         self.holders.insert(slot);
         let group = record.sharing().map(|sharing| sharing.group);
-        match self.groups.iter_mut().find(|entry| entry.0 == group) {
-            Some(entry) => entry.1 += 1,
-            None => self.groups.push((group, 1)),
+        if self.group.holders == 0 {
+            self.group.group = group;
+        }
+        match self.count_of(group) {
+            Some(count) => count.holders += 1,
+            None => self.other_groups.push(KeyCount { group, holders: 1 }),
         }
         if counts_namespaces {
             *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
@@ -62,10 +73,13 @@ impl Shared {
     pub(crate) fn remove(&mut self, slot: u32, record: &Record) {
         self.holders.remove(&slot);
         let group = record.sharing().map(|sharing| sharing.group);
-        if let Some(entry) = self.groups.iter_mut().find(|entry| entry.0 == group) {
-            entry.1 -= 1;
+        if let Some(count) = self.count_of(group) {
+            count.holders -= 1;
         }
-        self.groups.retain(|entry| entry.1 > 0);
+        self.other_groups.retain(|count| count.holders > 0);
+        if self.group.holders == 0 {
+            self.group = self.other_groups.pop().unwrap_or_default();
+        }
         if !self.namespaces.is_empty() {
             count_down(&mut self.namespaces, &Namespace::of(&record.owner));
         }
@@ -85,10 +99,12 @@ impl Shared {
 
     /// The keys that all holders have, and the ports that are in use under them.
     pub(crate) fn common_group(&self) -> Option<u32> {
-        match self.groups.as_slice() {
-            [(group, _)] => *group,
-            _ => None,
-        }
+        self.group.group.filter(|_| self.other_groups.is_empty())
+    }
+
+    fn count_of(&mut self, group: Option<u32>) -> Option<&mut KeyCount> {
+        let mut all = core::iter::once(&mut self.group).chain(&mut self.other_groups);
+        all.find(|count| count.group == group)
     }
 
     /// Who uses a port.
