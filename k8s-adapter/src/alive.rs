@@ -41,6 +41,11 @@ pub enum AliveFault {
         /// What it holds.
         text: String,
     },
+    /// A writer keeps the file open: what it holds may be half of what is meant.
+    #[error(
+        "somebody keeps the list of living nodes open for writing: close it, or replace the file by renaming"
+    )]
+    Open,
     /// The last line has no end: most likely the file is being written.
     #[error(
         "the list of living nodes is unfinished: its last line has no end; replace the file by renaming"
@@ -100,6 +105,9 @@ impl Alive {
 /// another machine writes.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How many looks may find nothing but a writer that does nothing, before the list counts as stale.
+const IDLE_LOOKS: u32 = 2;
+
 impl Follow {
     /// Follows a file of living nodes on a thread of its own. `deliver` is called there with the
     /// first list, and then with each that differs from the one before.
@@ -116,13 +124,22 @@ impl Follow {
         let name = file.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         let mut known: Option<Alive> = None;
         let mut writer = Writer::default();
+        let mut idle = 0;
         Self::dir(&dir, "alive", LOOK_EVERY, move |events| {
             for event in events {
                 writer.note(event, name.as_deref());
             }
             if writer == Writer::Busy {
+                idle = if events.is_empty() { idle + 1 } else { 0 };
+                if let Some(known) =
+                    known.as_mut().filter(|known| idle >= IDLE_LOOKS && known.stale.is_none())
+                {
+                    known.stale = Some(AliveFault::Open);
+                    deliver(known.clone());
+                }
                 return;
             }
+            idle = 0;
             let next =
                 known.clone().unwrap_or_default().next(fs::read(&file), writer == Writer::Done);
             writer = Writer::Unknown;

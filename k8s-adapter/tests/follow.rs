@@ -228,3 +228,24 @@ fn written_assignments_reach_the_other_nodes() {
     assert!(next().is_err());
     drop(follow);
 }
+
+#[test]
+fn a_list_that_a_writer_keeps_open_is_kept_and_said_to_be_stale() {
+    use std::io::Write;
+    use vipcast_k8s_adapter::{Alive, AliveFault};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("alive");
+    fs::write(&file, "a\n").unwrap();
+    let (send, seen) = channel();
+    let follow = Follow::alive(&file, move |alive| drop(send.send(alive))).unwrap();
+    let next = || -> Alive { seen.recv_timeout(Duration::from_secs(20)).expect("it is told") };
+    assert_eq!(next().nodes.len(), 1);
+    let mut open = fs::OpenOptions::new().append(true).open(&file).unwrap();
+    open.write_all(b"b\n").unwrap();
+    let stale = next();
+    assert_eq!((stale.nodes.len(), stale.stale), (1, Some(AliveFault::Open)));
+    drop(open);
+    let whole = next();
+    assert_eq!((whole.nodes.len(), whole.stale), (2, None));
+    drop(follow);
+}
