@@ -55,6 +55,8 @@ pub struct Responder {
     answers: VecDeque<Answer>,
     limiter: Limiter,
     timers: TimerTable<Timer>,
+    /// How many tenures there were.
+    tenures: u64,
     events: Events,
     counters: Counters,
 }
@@ -83,6 +85,9 @@ struct Settings {
 #[derive(Debug)]
 struct Held {
     epoch: u64,
+    /// The number of this tenure among all that this responder had. Epochs are the caller's, who may
+    /// give one twice.
+    tenure: u64,
     lease: LeaseId,
     /// Announcements that are not made yet, in the plain form and by reply.
     plain_left: u32,
@@ -125,6 +130,7 @@ impl Responder {
             checks: BTreeMap::new(),
             answers: VecDeque::new(),
             timers: TimerTable::new(),
+            tenures: 0,
             events: Events::default(),
             counters: Counters::default(),
         }
@@ -196,7 +202,10 @@ impl Responder {
             _ => {
                 self.stop_check(link, address);
                 self.events.forget_conflict(key);
-                let held = Held { epoch, lease, plain_left: 0, replies_left: 0, defended: None };
+                self.tenures += 1;
+                let tenure = self.tenures;
+                let held =
+                    Held { epoch, tenure, lease, plain_left: 0, replies_left: 0, defended: None };
                 self.claims.insert(key, held);
                 self.announce(key);
             }

@@ -94,7 +94,7 @@ mod tests {
     use crate::{LeaseId, LinkId};
 
     fn held(epoch: u64) -> Held {
-        Held { epoch, lease: LeaseId(0), plain_left: 0, replies_left: 0, defended: None }
+        Held { epoch, tenure: 0, lease: LeaseId(0), plain_left: 0, replies_left: 0, defended: None }
     }
 
     fn key(number: u32) -> Key {

@@ -22,7 +22,7 @@ pub(super) enum Question {
 pub(super) struct Answer {
     pub(super) link: LinkId,
     /// The tenure in which the question came: an answer is not carried into another.
-    epoch: u64,
+    tenure: u64,
     asked: Instant,
     question: Question,
 }
@@ -215,11 +215,11 @@ impl Responder {
         let one_host = source.is_unicast() && sender_mac.is_unicast();
         let held = self.claims.get(&(link, target));
         let holds = held.is_some_and(|held| self.lease_holds(now, held));
-        let epoch = held.map(|held| held.epoch);
+        let tenure = held.map(|held| held.tenure);
         if one_host && question.may_be_answered() {
             self.note_question(link, target, sender, source, holds);
         }
-        let Some(epoch) = epoch else {
+        let Some(tenure) = tenure else {
             return Ok(Verdict::NotForUs);
         };
         if !question.is_addressed_to(mac) {
@@ -239,7 +239,7 @@ impl Responder {
         }
         self.limiter.admit(now, source, &self.config)?;
         self.counters.mismatched += u64::from(source != sender_mac);
-        self.answers.push_back(Answer { link, epoch, asked: now, question });
+        self.answers.push_back(Answer { link, tenure, asked: now, question });
         Ok(Verdict::Answered)
     }
 
@@ -267,9 +267,9 @@ impl Responder {
     }
 
     pub(super) fn next_answer(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LinkId> {
-        while let Some(Answer { link, epoch, asked, question }) = self.answers.pop_front() {
+        while let Some(Answer { link, tenure, asked, question }) = self.answers.pop_front() {
             let key = (link, question.target());
-            let held = self.claims.get(&key).filter(|held| held.epoch == epoch);
+            let held = self.claims.get(&key).filter(|held| held.tenure == tenure);
             let holds = held.is_some_and(|held| self.lease_holds(now, held));
             let fresh = now <= asked + self.config.gap;
             let Some(state) = self.links.get(&link).filter(|_| holds && fresh) else {

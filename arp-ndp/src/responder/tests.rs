@@ -221,6 +221,22 @@ fn an_answer_that_was_queued_is_not_built_for_a_later_tenure() {
 }
 
 #[test]
+fn an_answer_is_not_carried_into_another_tenure_of_the_same_number() {
+    for revoked in [false, true] {
+        let mut responder = holder();
+        assert_eq!(ask(&mut responder, START, REQUEST), Verdict::Answered);
+        if revoked {
+            responder.revoke(LINK, IpAddr::V4(VIP));
+        } else {
+            responder.grant(START, Claim { epoch: 0, ..CLAIM });
+        }
+        responder.grant(START, CLAIM);
+        let replies = sent(&mut responder, START).into_iter().filter(|p| p.target == CLIENT);
+        assert_eq!(replies.count(), 0, "revoked: {revoked}");
+    }
+}
+
+#[test]
 fn an_answer_is_not_carried_into_a_tenure_that_follows_at_once() {
     let mut responder = holder();
     assert_eq!(ask(&mut responder, START, REQUEST), Verdict::Answered);
