@@ -68,7 +68,7 @@ mutant an-announcement-outlives-the-lease contract/the_responder_keeps_the_contr
 mutant an-answer-outlives-the-lease $here::nothing_leaves_at_or_after_the_leases_end responder/judge.rs \
     's/filter(|_| holds \&\& fresh)/filter(|_| held.is_some() \&\& fresh)/'
 mutant a-tenure-inherits-answers $here::an_answer_is_not_carried_into_a_tenure_that_follows_at_once \
-    responder/judge.rs 's/filter(|held| held.epoch == epoch)/filter(|held| held.epoch >= epoch)/'
+    responder/judge.rs 's/filter(|held| held.tenure == tenure)/filter(|held| held.tenure >= tenure)/'
 mutant old-questions-are-answered $here::limit::a_question_that_waited_through_a_gap_is_not_answered responder/judge.rs \
     's/filter(|_| holds \&\& fresh)/filter(|_| holds \&\& (fresh || holds))/'
 mutant the-broadcast-sender-is-answered $only_good responder/judge.rs \
