@@ -75,6 +75,7 @@ pub use self::{
     counters::BeaconCounters,
     election::{BeaconElection, BeaconInput, BeaconTransmit, Notice},
     keys::{AuthMode, Key, KeyId, Keyring, KeyringError},
+    peer::PeerStatus,
 };
 
 #[cfg(test)]

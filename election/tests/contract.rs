@@ -121,6 +121,7 @@ impl Beaconing {
             starting: rng.below(5) == 0,
             draining: rng.below(5) == 0,
             weight: NonZeroU16::MIN,
+            hardware: vec![[2, 0, 0, 0, 0, 2]],
             hears: if rng.below(3) > 0 { vec![me] } else { Vec::new() },
             digest: TableDigest { count: 4, sum: rng.below(2) },
             probes: if rng.below(3) == 0 { vec![me] } else { Vec::new() },

@@ -64,6 +64,26 @@ impl Default for BeaconSettings {
     }
 }
 
+impl BeaconSettings {
+    /// The default, for another interval: all that is related to it is scaled with it. With intervals
+    /// below 34 ms, or without `burst_probe`, three misses find a death, and a check of 20 ms.
+    #[must_use]
+    pub fn every(interval: Duration, burst_probe: bool) -> Self {
+        let default = Self::default();
+        let burst = (interval * 3 / 5).max(Duration::from_millis(60));
+        let fits = interval * 6 / 5 + burst <= interval * default.misses;
+        let burst = (burst_probe && fits).then_some(burst);
+        let detection = match burst {
+            Some(burst) => interval * 6 / 5 + burst,
+            None => interval * default.misses + default.check,
+        };
+        // Leaves 1 % of error to each of two clocks, and something for the queue.
+        let token_life = detection * 17 / 18;
+        let hold = (interval * 4).max(detection);
+        Self { interval, burst, token_life, hold, ..default }
+    }
+}
+
 /// Settings that are safe together, and who they are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BeaconConfig {
@@ -238,6 +258,19 @@ mod tests {
             s.token_life = Duration::from_millis(80);
         });
         assert!(quick.is_ok());
+    }
+
+    #[test]
+    fn any_interval_has_safe_settings() {
+        for millis in (10..=200).chain([333, 1_000, 2_500, 10_000]) {
+            for burst_probe in [false, true] {
+                let settings = BeaconSettings::every(Duration::from_millis(millis), burst_probe);
+                let config = BeaconConfig::new(NodeName::new("a"), 1, settings);
+                assert!(config.is_ok(), "{millis} ms: {config:?}");
+            }
+        }
+        let default = BeaconSettings::default();
+        assert_eq!(BeaconSettings::every(default.interval, true), default);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
     counters::BeaconCounters,
     peer::{Peer, Phase},
     table::{Entry, Holding, Table},
-    wire::{LifeId, SegmentTag},
+    wire::{HardwareAddress, LifeId, MOST_HARDWARE, SegmentTag},
 };
 use crate::{
     Claim, Contenders, Epoch, NodeName, Segment,
@@ -34,6 +34,8 @@ pub(super) struct Domain {
     config: Arc<BeaconConfig>,
     segment: SegmentTag,
     life: LifeId,
+    /// From where this node answers ARP and ND.
+    hardware: Vec<HardwareAddress>,
     /// The link is there.
     up: bool,
     /// Only listens: has started, or has woken.
@@ -125,6 +127,7 @@ impl Domain {
         Self {
             segment: SegmentTag::of(segment),
             life: LifeId::of(&config.me, config.incarnation),
+            hardware: Vec::new(),
             up: false,
             starting: true,
             draining: false,
@@ -168,6 +171,19 @@ impl Domain {
         self.peers.values_mut().for_each(|peer| peer.phase = Phase::Down);
         self.claims.clear();
         self.news.claims = true;
+    }
+
+    /// From where this node answers, from now on.
+    pub(super) fn set_hardware(&mut self, mut hardware: Vec<HardwareAddress>) {
+        hardware.truncate(MOST_HARDWARE);
+        if self.hardware != hardware {
+            self.hardware = hardware;
+            self.hasten();
+        }
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = (&NodeName, &Peer)> {
+        self.peers.iter()
     }
 
     /// Who may hold what from now on.

@@ -12,7 +12,8 @@ use super::{
     counters::BeaconCounters,
     domain::{Domain, Said},
     keys::Keyring,
-    wire::Refusal,
+    peer::PeerStatus,
+    wire::{HardwareAddress, Refusal},
 };
 use crate::{
     Backend, Candidates, Claims, Contenders, Event, LeaseId, NodeName, Segment, Token, Unit,
@@ -29,6 +30,7 @@ pub struct BeaconElection {
     /// In the order of their leases.
     domains: BTreeMap<Segment, (LeaseId, Domain)>,
     claims: Claims,
+    claims_version: u64,
     tokens: BTreeMap<Unit, Token>,
     notices: BTreeSet<Notice>,
 }
@@ -99,6 +101,7 @@ impl BeaconElection {
             draining: false,
             domains: BTreeMap::new(),
             claims: Claims::new(),
+            claims_version: 0,
             tokens: BTreeMap::new(),
             notices: BTreeSet::new(),
         }
@@ -129,6 +132,42 @@ impl BeaconElection {
         self.on_time(now);
         self.domain(segment).set_link(now, up);
         self.absorb(segment);
+    }
+
+    /// From which hardware addresses this node answers ARP and ND on a segment. Others are told, and
+    /// so know its answers from a stranger's. The first eight count.
+    pub fn set_hardware(&mut self, segment: &Segment, addresses: Vec<HardwareAddress>) {
+        self.domain(segment).set_hardware(addresses);
+    }
+
+    /// The node that said it answers from this hardware address on the segment.
+    #[must_use]
+    pub fn node_at(&self, segment: &Segment, address: HardwareAddress) -> Option<&NodeName> {
+        let (_, domain) = self.domains.get(segment)?;
+        let mut peers = domain.peers();
+        peers.find(|(_, peer)| peer.hardware.contains(&address)).map(|(name, _)| name)
+    }
+
+    /// The other nodes, by segment; those too that were not heard lately, as long as they are
+    /// remembered.
+    pub fn peers(&self) -> impl Iterator<Item = PeerStatus<'_>> {
+        self.domains.iter().flat_map(|(segment, (_, domain))| {
+            domain.peers().map(move |(name, peer)| PeerStatus {
+                segment,
+                name,
+                there: domain.is_up() && peer.is_there(),
+                mutual: domain.is_up() && peer.is_mutual(),
+                starting: peer.starting,
+                draining: peer.draining,
+                heard_at: peer.heard_at,
+            })
+        })
+    }
+
+    /// Rises whenever the [`claims`](Backend::claims) are others than before.
+    #[must_use]
+    pub const fn claims_version(&self) -> u64 {
+        self.claims_version
     }
 
     /// Sends and believes by these keys from now on.
@@ -234,6 +273,7 @@ impl BeaconElection {
             }
         }
         if core::mem::take(&mut domain.news.claims) {
+            self.claims_version += 1;
             self.claims.retain(|unit, _| unit.segment != *segment);
             let claims = domain.claims.iter().map(|(at, claim)| (unit(*at), claim.clone()));
             self.claims.extend(claims);

@@ -1,13 +1,33 @@
-use alloc::collections::BTreeSet;
+use alloc::{collections::BTreeSet, vec::Vec};
 use core::time::Duration;
 
 use vipcast_sans_io::Instant;
 
 use super::{
     table::Table,
-    wire::{Beacon, LifeId},
+    wire::{Beacon, HardwareAddress, LifeId},
 };
-use crate::placement::Weight;
+use crate::{NodeName, Segment, placement::Weight};
+
+/// Another node, as it was heard last on a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PeerStatus<'a> {
+    /// Where.
+    pub segment: &'a Segment,
+    /// Who.
+    pub name: &'a NodeName,
+    /// It was heard lately.
+    pub there: bool,
+    /// It hears this node too.
+    pub mutual: bool,
+    /// It listens only, and claims nothing yet.
+    pub starting: bool,
+    /// It leaves, and takes nothing more.
+    pub draining: bool,
+    /// When it was heard last.
+    pub heard_at: Instant,
+}
 
 /// Another node of the segment, as it was heard last.
 #[derive(Debug)]
@@ -22,6 +42,7 @@ pub(super) struct Peer {
     pub(super) starting: bool,
     pub(super) draining: bool,
     pub(super) weight: Weight,
+    pub(super) hardware: Vec<HardwareAddress>,
     pub(super) hears: BTreeSet<LifeId>,
     pub(super) table: Table,
     /// The copy of the table is not what the peer has.
@@ -53,6 +74,7 @@ impl Peer {
             starting: beacon.starting,
             draining: beacon.draining,
             weight: beacon.weight,
+            hardware: Vec::new(),
             hears: BTreeSet::new(),
             table: Table::default(),
             stale: false,
@@ -78,6 +100,7 @@ impl Peer {
         (self.interval, self.token_life) = (beacon.interval, beacon.token_life);
         (self.starting, self.draining, self.weight) =
             (beacon.starting, beacon.draining, beacon.weight);
+        self.hardware = beacon.hardware;
         let hears: BTreeSet<LifeId> = beacon.hears.into_iter().collect();
         news |= self.hears != hears;
         self.hears = hears;

@@ -46,6 +46,7 @@ fn said(sequence: u64, epoch: Option<u64>) -> Beacon {
         starting: false,
         draining: false,
         weight: Weight::MIN,
+        hardware: vec![],
         hears: vec![LifeId::of(&NodeName::new("a"), 1_000)],
         digest: TableDigest::default(),
         probes: vec![],
@@ -205,4 +206,21 @@ fn an_address_that_is_no_longer_wanted_is_given_up_at_once() {
     run(&mut election, 500);
     election.set_candidates(Instant::from_millis(501), [].into());
     assert!(election.tokens().is_empty() && election.claims().is_empty());
+}
+
+#[test]
+fn a_hardware_address_is_the_nodes_that_told_it() {
+    let (mut a, now) = (election(Keyring::insecure()), Instant::from_millis(1));
+    let mac = [2, 0, 0, 0, 0, 9];
+    assert_eq!(a.node_at(&segment(), mac), None);
+    let beacon = Beacon { hardware: vec![mac], ..said(1, None) };
+    a.handle_datagram(now, &segment(), &bytes(&beacon, &Keyring::insecure())).unwrap();
+    assert_eq!(a.node_at(&segment(), mac), Some(&NodeName::new("b")));
+    assert_eq!(a.node_at(&Segment::new("other"), mac), None);
+
+    let peer = a.peers().next().unwrap();
+    assert!(peer.there && peer.mutual && !peer.draining);
+    assert_eq!((peer.name, peer.segment, peer.heard_at), (&NodeName::new("b"), &segment(), now));
+    run(&mut a, 1_000);
+    assert!(!a.peers().next().unwrap().there);
 }

@@ -58,6 +58,8 @@ pub struct Beacon {
     pub draining: bool,
     /// How much the sender takes beside others.
     pub weight: Weight,
+    /// From which hardware addresses the sender answers ARP and ND on this segment.
+    pub hardware: Vec<HardwareAddress>,
     /// Whom the sender hears.
     pub hears: Vec<LifeId>,
     /// What the sender's table amounts to, with the changes in this datagram.
@@ -71,6 +73,9 @@ pub struct Beacon {
     /// A part of the sender's whole table.
     pub sync: Option<SyncRange>,
 }
+
+/// The address of a network card, as in an Ethernet header.
+pub type HardwareAddress = [u8; 6];
 
 /// What a node says of one address.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -166,6 +171,8 @@ const UNSIGNED: u8 = 0;
 const HMAC_SHA256_128: u8 = 1;
 /// No more nodes are named in one list.
 const MOST_LIVES: usize = 128;
+/// No more hardware addresses of one node are told.
+pub(super) const MOST_HARDWARE: usize = 8;
 /// No more entries are in one datagram.
 const MOST_ENTRIES: usize = 1_024;
 const LONGEST_NAME: usize = 253;

@@ -90,6 +90,7 @@ impl Domain {
             starting: self.starting,
             draining: self.draining,
             weight: settings.weight,
+            hardware: self.hardware.clone(),
             hears: there.clone().map(|peer| peer.life).collect(),
             digest: self.table.digest(),
             probes: suspects

@@ -2,9 +2,10 @@ use alloc::vec::Vec;
 use core::{net::IpAddr, num::NonZeroU16, time::Duration};
 
 use super::{
-    Beacon, Entry, HIGHEST_EPOCH, HMAC_SHA256_128, LONGEST_INTERVAL, LONGEST_LIFE, LONGEST_NAME,
-    LifeId, MAGIC, MOST_ENTRIES, MOST_LIVES, Refusal, SHORTEST_INTERVAL, SegmentTag, SyncRange,
-    TAG_LEN, TENTH, TableDigest, Tag, Tenure, TlvType, UNSIGNED, VERSION, bits, state,
+    Beacon, Entry, HIGHEST_EPOCH, HMAC_SHA256_128, HardwareAddress, LONGEST_INTERVAL, LONGEST_LIFE,
+    LONGEST_NAME, LifeId, MAGIC, MOST_ENTRIES, MOST_HARDWARE, MOST_LIVES, Refusal,
+    SHORTEST_INTERVAL, SegmentTag, SyncRange, TAG_LEN, TENTH, TableDigest, Tag, Tenure, TlvType,
+    UNSIGNED, VERSION, bits, state,
 };
 use crate::{
     Epoch, NodeName,
@@ -57,6 +58,7 @@ struct Items {
     segment: Option<SegmentTag>,
     timing: Option<(Duration, Duration)>,
     state: Option<(u8, Weight)>,
+    hardware: Option<Vec<HardwareAddress>>,
     hears: Option<Vec<LifeId>>,
     digest: Option<TableDigest>,
     probes: Option<Vec<LifeId>>,
@@ -102,6 +104,7 @@ impl Items {
                 let weight = NonZeroU16::new(weight).ok_or(Refusal::Value(kind))?;
                 once(&mut self.state, (flags, weight), kind)?;
             }
+            TlvType::HARDWARE => once(&mut self.hardware, hardware(&mut value, kind)?, kind)?,
             TlvType::HEARS => once(&mut self.hears, lives(&mut value, kind)?, kind)?,
             TlvType::DIGEST => {
                 let (count, sum) = value.u16().zip(value.u64()).ok_or(length)?;
@@ -134,6 +137,7 @@ impl Items {
             starting: flags & state::STARTING != 0,
             draining: flags & state::DRAINING != 0,
             weight,
+            hardware: self.hardware.unwrap_or_default(),
             hears: self.hears.ok_or_else(missing(TlvType::HEARS))?,
             digest: self.digest.ok_or_else(missing(TlvType::DIGEST))?,
             probes: self.probes.unwrap_or_default(),
@@ -158,6 +162,17 @@ fn name(value: &mut Reader<'_>) -> Result<NodeName, Refusal> {
     }
     let name = core::str::from_utf8(bytes).map_err(|_| Refusal::Value(TlvType::NAME))?;
     Ok(NodeName::new(name))
+}
+
+fn hardware(value: &mut Reader<'_>, kind: TlvType) -> Result<Vec<HardwareAddress>, Refusal> {
+    let mut addresses = Vec::new();
+    while !value.is_empty() {
+        addresses.push(value.array().ok_or(Refusal::Length(kind))?);
+        if addresses.len() > MOST_HARDWARE {
+            return Err(Refusal::Value(kind));
+        }
+    }
+    Ok(addresses)
 }
 
 fn lives(value: &mut Reader<'_>, kind: TlvType) -> Result<Vec<LifeId>, Refusal> {

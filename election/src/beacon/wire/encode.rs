@@ -2,8 +2,8 @@ use alloc::vec::Vec;
 use core::{net::IpAddr, time::Duration};
 
 use super::{
-    Beacon, Entry, HMAC_SHA256_128, LifeId, MAGIC, SyncRange, TAG_LEN, TENTH, TlvType, UNSIGNED,
-    VERSION, bits, state,
+    Beacon, Entry, HMAC_SHA256_128, HardwareAddress, LifeId, MAGIC, SyncRange, TAG_LEN, TENTH,
+    TlvType, UNSIGNED, VERSION, bits, state,
 };
 use crate::beacon::keys::Keyring;
 
@@ -34,7 +34,8 @@ impl Beacon {
             let entries: usize = entries.map(|(at, entry)| entry_len(*at, Some(entry))).sum();
             ITEM + SYNC_ENDS + entries
         });
-        FIXED + self.name.as_str().len() + lists + ITEM + changes + sync
+        let hardware = ITEM + self.hardware.len() * size_of::<HardwareAddress>();
+        FIXED + self.name.as_str().len() + hardware + lists + ITEM + changes + sync
     }
 
     fn items(&self, buf: &mut Vec<u8>) {
@@ -59,6 +60,9 @@ impl Beacon {
             buf.extend(self.digest.count.to_be_bytes());
             buf.extend(self.digest.sum.to_be_bytes());
         });
+        if !self.hardware.is_empty() {
+            item(buf, TlvType::HARDWARE, |buf| buf.extend(self.hardware.iter().flatten()));
+        }
         if !self.probes.is_empty() {
             item(buf, TlvType::PROBES, |buf| lives(buf, &self.probes));
         }

@@ -16,6 +16,7 @@ fn beacon() -> Beacon {
         starting: false,
         draining: true,
         weight: Weight::MIN,
+        hardware: vec![[2, 0, 0, 0, 0, 1]],
         hears: vec![LifeId(1), LifeId(2)],
         digest: TableDigest { count: 2, sum: 3 },
         probes: vec![LifeId(5)],
@@ -59,6 +60,7 @@ fn the_bytes_are_these() {
         5, 0, 3, 2, 0, 1, // state
         6, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, // hears
         7, 0, 10, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, // digest
+        13, 0, 6, 2, 0, 0, 0, 0, 1, // hardware
         8, 0, 5, 0x10, 192, 0, 2, 1, // changes
     ];
     assert_eq!(encoded(&small, &insecure()), expected);
@@ -221,6 +223,7 @@ prop_compose! {
             starting: flags[0],
             draining: flags[1],
             weight: Weight::new(weight).unwrap(),
+            hardware: sum.to_be_bytes().first_chunk().copied().into_iter().collect(),
             hears,
             digest: TableDigest { count: weight, sum },
             probes,
