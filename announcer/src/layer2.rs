@@ -27,9 +27,9 @@ use vipcast_plan::LinkName;
 
 use crate::os::Waker;
 
-pub use links::{LinkState, segment_of};
-pub use report::{Check, Checks, ConflictSeen, Layer2Report};
-pub use vipcast_arp_ndp::Counters;
+pub use links::{LinkFilter, LinkPattern, LinkPatternError, LinkState, segment_of};
+pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report};
+pub use vipcast_arp_ndp::{Counters, Rate};
 
 /// Which links each unit may be announced on.
 pub type Table = BTreeMap<Unit, BTreeSet<LinkName>>;
@@ -54,6 +54,8 @@ pub struct Layer2Config {
     pub election: StaticConfig,
     /// How addresses are announced.
     pub responder: ResponderConfig,
+    /// Which links may be used.
+    pub links: LinkFilter,
     /// A lateness of the loop beyond this is a gap in its clock: what queued up meanwhile is
     /// dropped. Not longer than a token's life.
     pub gap: Duration,
@@ -69,7 +71,7 @@ impl Layer2Config {
         me.as_str().hash(&mut hasher);
         responder.seed = hasher.finish();
         let election = StaticConfig::new(me);
-        Self { gap: election.life(), election, responder }
+        Self { gap: election.life(), election, responder, links: LinkFilter::default() }
     }
 }
 

@@ -26,6 +26,7 @@ pub mod driver;
 pub mod layer2;
 mod node;
 pub mod os;
+mod reach;
 mod reports;
 
 pub use node::{Deliver, Node, NodeConfig, Prober, StartError};

@@ -15,6 +15,7 @@ use crate::{
     delivery::{LocalServing, LocalServingError},
     layer2::{Check, Checks, CounterReader, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
+    reach::{LOOK_AT_ROUTES, Reach},
     reports::Report,
 };
 
@@ -115,6 +116,7 @@ impl Node {
             report: Report::default(),
             reports: sender,
             question: None,
+            reach: Reach::default(),
         };
         let task = tokio::spawn(runner.run(intents, members, asked, stopped, lock));
         Ok(Self { reports, counters, prober: Prober { ask }, swept, stop, task })
@@ -168,6 +170,7 @@ struct Runner {
     reports: watch::Sender<Arc<Report>>,
     /// What the network is being asked for somebody: the round, and who waits.
     question: Option<(u64, oneshot::Sender<BTreeSet<IpAddr>>)>,
+    reach: Reach,
 }
 
 /// Asks the network whether addresses are in use. Clones ask the same node, one after the other.
@@ -214,6 +217,7 @@ impl Runner {
                 Ok(()) = members.changed() => {}
                 Ok(()) = self.layer2_reports.changed() => {}
                 () = sleep(LOOK_AFTER_DELIVERY), if self.serving.is_some() => {}
+                () = sleep(LOOK_AT_ROUTES), if self.reach.is_asked() => {}
                 Some(question) = asked.recv(), if self.question.is_none() => {
                     let Question { addresses, answer } = question;
                     self.question = Some((self.layer2.check(addresses), answer));
@@ -232,6 +236,7 @@ impl Runner {
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
         self.answer(layer2);
         let mut observed = Observed { members, ..observe(layer2) };
+        observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
         self.deliver(&mut observed, &candidates);
         let holders = apply::holders(layer2);
@@ -253,6 +258,7 @@ impl Runner {
         self.report.broken_links.clone_from(&layer2.broken_links);
         self.report.missing_groups.clone_from(&layer2.missing_groups);
         self.report.conflicts.clone_from(&layer2.conflicts);
+        self.report.heard.clone_from(&layer2.heard);
         self.report.gaps = layer2.gaps;
         self.reports.send_if_modified(|told| {
             let news = **told != self.report;
@@ -307,5 +313,6 @@ fn observe(layer2: &Layer2Report) -> Observed {
         };
         (name.clone(), link)
     });
-    Observed { links: links.collect(), ..Observed::default() }
+    let unusable = layer2.unusable.clone();
+    Observed { links: links.collect(), unusable, ..Observed::default() }
 }

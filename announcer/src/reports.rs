@@ -2,12 +2,13 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, Ipv6Addr},
+    time::Duration,
 };
 
 use vipcast_arp_ndp::MacAddr;
 use vipcast_plan::{Announcement, Delivery, Holder, LinkName, Segment, Unit, Withheld};
 
-use crate::layer2::{ConflictSeen, LinkState};
+use crate::layer2::{ConflictSeen, Heard, LinkState};
 
 /// What a node does and sees, as of one moment. Never partly old: it is replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub struct Report {
     pub missing_groups: BTreeMap<(LinkName, Ipv6Addr), String>,
     /// Other hosts that were seen with an address of ours.
     pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
+    /// Whether neighbours that were asked from an address of ours have answered it: the address, the
+    /// link, the neighbour.
+    pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
     /// How often the node noticed a gap in its own clock, and held nothing for a while.
     pub gaps: u64,
 }
@@ -77,6 +81,28 @@ pub enum Event {
         link: LinkName,
         /// The hardware address of the other host.
         other: MacAddr,
+    },
+    /// A neighbour that was asked from an address of ours answered it: it sends to this node now.
+    Acknowledged {
+        /// The address.
+        address: IpAddr,
+        /// Where it was asked.
+        link: LinkName,
+        /// Who answered.
+        neighbour: IpAddr,
+        /// Whether it is a gateway, and not one who asked for the address before.
+        gateway: bool,
+        /// The time since it was first asked.
+        after: Duration,
+    },
+    /// A gateway does not answer an address of ours: it may send what is for it elsewhere.
+    GatewaySilent {
+        /// The address.
+        address: IpAddr,
+        /// Where the gateway was asked.
+        link: LinkName,
+        /// Who is silent.
+        gateway: IpAddr,
     },
     /// A link can carry announcements.
     LinkUp {
@@ -137,7 +163,22 @@ impl Report {
                 events.push(Event::Conflict { address, link, other });
             }
         }
+        self.heard_events(before, &mut events);
         events
+    }
+
+    fn heard_events(&self, before: &Self, events: &mut Vec<Event>) {
+        for (key, heard) in &self.heard {
+            if before.heard.get(key) == Some(heard) {
+                continue;
+            }
+            let (address, link, neighbour) = key.clone();
+            let gateway = heard.gateway;
+            events.push(match heard.after {
+                Some(after) => Event::Acknowledged { address, link, neighbour, gateway, after },
+                None => Event::GatewaySilent { address, link, gateway: neighbour },
+            });
+        }
     }
 
     fn link_events(&self, before: &Self, events: &mut Vec<Event>) {
@@ -204,6 +245,8 @@ impl Event {
             Self::Undelivered { .. } => "undelivered",
             Self::DeliveryFailed { .. } => "deliveryFailed",
             Self::Conflict { .. } => "conflict",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::GatewaySilent { .. } => "gatewaySilent",
             Self::LinkUp { .. } => "linkUp",
             Self::LinkDown { .. } => "linkDown",
             Self::LinkBroken { .. } => "linkBroken",
@@ -243,6 +286,18 @@ impl fmt::Display for Event {
             Self::Conflict { address, link, other } => {
                 write!(f, "{other} on {link} uses {address}, which this node announces")
             }
+            Self::Acknowledged { address, link, neighbour, gateway, after } => {
+                let who = if *gateway { "gateway" } else { "neighbour" };
+                write!(
+                    f,
+                    "{who} {neighbour} on {link} has learned {address}, {after:.1?} after it was asked"
+                )
+            }
+            Self::GatewaySilent { address, link, gateway } => write!(
+                f,
+                "GATEWAY {gateway} on {link} DOES NOT ANSWER {address}: it may be down, or still send \
+                 what is for the address to where that was before"
+            ),
             Self::LinkUp { link, segment } => write!(f, "link {link} is up, on segment {segment}"),
             Self::LinkDown { link } => write!(f, "link {link} is down or gone"),
             Self::LinkBroken { link, why } => write!(f, "link {link} cannot be used: {why}"),

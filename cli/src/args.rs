@@ -1,7 +1,11 @@
+mod layer2;
+
 use std::path::PathBuf;
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use vipcast_announcer::Deliver;
+
+pub(crate) use layer2::Layer2Args;
 
 /// Service addresses for bare-metal clusters: assigns them from pools, elects a node for each, and
 /// announces them to the network.
@@ -69,6 +73,9 @@ pub(crate) struct RunArgs {
     /// Who delivers what arrives for an address
     #[arg(long, value_enum, default_value_t)]
     pub(crate) deliver: DeliverArg,
+
+    #[command(flatten)]
+    pub(crate) layer2: Layer2Args,
 
     /// Where the written assignments were corrupt, hand out addresses at once; without this, each
     /// one that was not known any more is asked for on the network first

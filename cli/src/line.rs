@@ -128,6 +128,13 @@ impl From<&Event> for Line {
                 .with_all(json!({ "address": address }))
                 .with("link", link.as_str())
                 .with("other", other.to_string()),
+            Event::Acknowledged { address, link, neighbour, gateway, after } => line
+                .with_all(json!({ "address": address, "neighbour": neighbour }))
+                .with_all(json!({ "gateway": gateway, "seconds": after.as_secs_f64() }))
+                .with("link", link.as_str()),
+            Event::GatewaySilent { address, link, gateway } => line
+                .with_all(json!({ "address": address, "gateway": gateway }))
+                .with("link", link.as_str()),
             Event::LinkUp { link, segment } => {
                 line.with("link", link.as_str()).with("segment", segment.as_str())
             }

@@ -32,6 +32,7 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     let (node_name, state) = (config.node.clone(), config.state.clone());
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
+    args.layer2.apply(&mut node_config);
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;
     for address in node.swept() {
@@ -147,14 +148,20 @@ fn told(counters: &Counters) -> Line {
         counters.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
     let text = format!(
-        "{} questions answered, {} announcements sent; refused frames: {refused}",
-        counters.replies_sent, counters.announcements_sent
+        "{} questions answered, {} announcements sent; {} answers from neighbours that were asked, \
+         {} from gateways missing; refused frames: {refused}",
+        counters.replies_sent,
+        counters.announcements_sent,
+        counters.acknowledged,
+        counters.unanswered
     );
     let by_reason: serde_json::Map<_, _> =
         counters.refused.iter().map(|(why, count)| (why.name().into(), (*count).into())).collect();
     Line::new("counters", text)
         .with("answered", counters.replies_sent)
         .with("announcements", counters.announcements_sent)
+        .with("acknowledged", counters.acknowledged)
+        .with("unanswered", counters.unanswered)
         .with("refused", by_reason)
 }
 

@@ -31,7 +31,7 @@ mod unit;
 
 pub use candidates::{Candidates, Eligible, candidates};
 pub use intent::Intent;
-pub use observed::{Delivery, Link, LinkName, Observed};
+pub use observed::{Delivery, Link, LinkName, LinkRefusal, Observed, UnusableLink};
 pub use plan::{Announcement, Holder, Plan, Withheld, plan};
 pub use reason::Reason;
 pub use unit::{NodeName, Segment, Unit};

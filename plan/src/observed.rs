@@ -15,6 +15,10 @@ use crate::{NodeName, Segment};
 pub struct Observed {
     /// The links that can carry announcements.
     pub links: BTreeMap<LinkName, Link>,
+    /// The other links of the node, and why they cannot.
+    pub unusable: BTreeMap<LinkName, UnusableLink>,
+    /// The links by which the node's routes lead to the addresses that advertisements name.
+    pub reach: BTreeMap<IpAddr, LinkName>,
     /// For each address that is delivered on this node itself: whether that works. An address that
     /// is not named here is delivered by somebody else (kube-proxy, a CNI), who is trusted.
     pub delivery: BTreeMap<IpAddr, Delivery>,
@@ -33,6 +37,40 @@ pub struct Link {
     pub up: bool,
     /// Why nothing can be announced on it although it is up, in words for a person.
     pub broken: Option<String>,
+}
+
+/// A link that carries no announcements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableLink {
+    /// Its addresses with their prefix lengths.
+    pub networks: Vec<IpNet>,
+    /// Why not.
+    pub refusal: LinkRefusal,
+}
+
+/// Why a link carries no announcements. Prints as a sentence about it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LinkRefusal {
+    /// The node's settings leave it out.
+    Excluded,
+    /// It is a part of another link, which speaks for it.
+    Member {
+        /// The bond, bridge or team.
+        of: LinkName,
+    },
+    /// It has no neighbours that could be asked: no broadcast, no ARP, or no Ethernet address.
+    NoNeighbours,
+}
+
+impl fmt::Display for LinkRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Excluded => f.write_str("the settings of this node exclude it"),
+            Self::Member { of } => write!(f, "it is a member of {of}; use {of} instead"),
+            Self::NoNeighbours => f.write_str("it is no Ethernet link with ARP"),
+        }
+    }
 }
 
 /// Whether this node can deliver what arrives for an address.

@@ -4,6 +4,7 @@ use alloc::{
 };
 use core::net::IpAddr;
 
+use ipnet::IpNet;
 use vipcast_ipam::Owner;
 
 use crate::{
@@ -115,21 +116,32 @@ fn links<'a>(
     address: IpAddr,
 ) -> Result<BTreeMap<Segment, BTreeSet<LinkName>>, Reason> {
     let mut named: BTreeSet<&LinkName> = BTreeSet::new();
+    let mut unreached: BTreeSet<IpAddr> = BTreeSet::new();
     let mut unnamed = false;
     for advert in advertisements {
         named.extend(&advert.links);
-        unnamed |= advert.links.is_empty();
+        for destination in &advert.reaching {
+            match observed.reach.get(destination) {
+                Some(link) => _ = named.insert(link),
+                None => _ = unreached.insert(*destination),
+            }
+        }
+        unnamed |= advert.links.is_empty() && advert.reaching.is_empty();
     }
-    let fitting: Vec<_> = observed
-        .links
-        .iter()
-        .filter(|(name, link)| {
-            named.contains(name) || unnamed && link.networks.iter().any(|n| n.contains(&address))
-        })
-        .collect();
+    let fits = |name: &LinkName, networks: &[IpNet]| {
+        named.contains(name) || unnamed && networks.iter().any(|net| net.contains(&address))
+    };
+    let fitting: Vec<_> =
+        observed.links.iter().filter(|(name, link)| fits(name, &link.networks)).collect();
     if fitting.is_empty() {
+        let mut others = observed.unusable.iter();
+        if let Some((name, link)) = others.find(|(name, link)| fits(name, &link.networks)) {
+            return Err(Reason::LinkUnusable { link: name.clone(), refusal: link.refusal.clone() });
+        }
         return Err(if unnamed {
             Reason::NoLinkForAddress { address }
+        } else if let (true, Some(&destination)) = (named.is_empty(), unreached.first()) {
+            Reason::NoLinkReaches { destination }
         } else {
             Reason::LinkMissing { named: named.into_iter().cloned().collect() }
         });

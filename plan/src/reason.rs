@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::{fmt, net::IpAddr};
 
-use crate::{LinkName, NodeName};
+use crate::{LinkName, LinkRefusal, NodeName};
 
 /// Why a service, an address or a node is left out. Prints as a sentence with its remedy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +34,18 @@ pub enum Reason {
     LinkMissing {
         /// The links that were named.
         named: Vec<LinkName>,
+    },
+    /// The link that could carry the address is not used for announcements.
+    LinkUnusable {
+        /// The link, the first one if there are several.
+        link: LinkName,
+        /// Why not.
+        refusal: LinkRefusal,
+    },
+    /// The advertisements name an address whose link is to be used, and no route leads there.
+    NoLinkReaches {
+        /// That address, the first one if there are several.
+        destination: IpAddr,
     },
     /// The links that could carry the address are down.
     LinkDown {
@@ -80,6 +92,8 @@ impl Reason {
             Self::NodeNotSelected => "nodeNotSelected",
             Self::NoLocalEndpoint => "noLocalEndpoint",
             Self::LinkMissing { .. } => "linkMissing",
+            Self::LinkUnusable { .. } => "linkUnusable",
+            Self::NoLinkReaches { .. } => "noLinkReaches",
             Self::LinkDown { .. } => "linkDown",
             Self::LinkBroken { .. } => "linkBroken",
             Self::NoLinkForAddress { .. } => "noLinkForAddress",
@@ -117,6 +131,13 @@ impl fmt::Display for Reason {
             Self::LinkMissing { named } => {
                 write!(f, "the node has none of the links that are advertised on: {}", List(named))
             }
+            Self::LinkUnusable { link, refusal } => {
+                write!(f, "nothing is announced on {link}: {refusal}")
+            }
+            Self::NoLinkReaches { destination } => write!(
+                f,
+                "can_reach:{destination}: no link of the node has a route to {destination}"
+            ),
             Self::LinkDown { links } => write!(f, "the link is down: {}", List(links)),
             Self::LinkBroken { link, why } => {
                 write!(f, "the node cannot speak on its link {link}: {why}")

@@ -6,8 +6,8 @@ use vipcast_ipam::{
     Families, Family, LabelSelector, Labels, Owner, Pool, Pools, Request, Requirement,
 };
 use vipcast_plan::{
-    Delivery, Holder, Intent, Link, LinkName, NodeName, Observed, Reason, Segment, Unit,
-    candidates,
+    Delivery, Holder, Intent, Link, LinkName, LinkRefusal, NodeName, Observed, Reason, Segment,
+    Unit, UnusableLink, candidates,
     intent::{
         Assignment, Endpoint, Endpoints, L2Advertisement, Node, PoolSelection, Preference, Service,
         TrafficPolicy,
@@ -57,8 +57,8 @@ fn link(network: &str) -> Link {
 fn observed() -> Observed {
     Observed {
         links: [(LinkName::new("eth0"), link("172.18.0.2/24"))].into(),
-        delivery: BTreeMap::new(),
         members: ["a", "b", "c"].map(node).into(),
+        ..Observed::default()
     }
 }
 
@@ -338,4 +338,41 @@ fn every_reason_is_a_sentence_with_a_name() {
     assert!(texts[1].contains("no L2Advertisement covers pool pool"));
     assert!(texts[2].ends_with("advertised on: a, b"));
     assert_eq!(texts[3], "notOwner: node b holds the address");
+}
+
+#[test]
+fn a_link_that_is_not_used_is_named_with_the_reason() {
+    let (bond, eth1) = (LinkName::new("bond0"), LinkName::new("eth1"));
+    let refusals = [LinkRefusal::Excluded, LinkRefusal::Member { of: bond.clone() }];
+    for (named, refusal) in [false, true].into_iter().zip(refusals) {
+        let mut intent = intent();
+        let networks = if named {
+            intent.l2_advertisements[0].links = [eth1.clone()].into();
+            vec![]
+        } else {
+            vec!["172.18.0.3/24".parse().unwrap()]
+        };
+        let mut observed = observed();
+        observed.links = [(bond.clone(), link("10.0.0.1/24"))].into();
+        observed.unusable =
+            [(eth1.clone(), UnusableLink { networks, refusal: refusal.clone() })].into();
+        let expected = Reason::LinkUnusable { link: eth1.clone(), refusal };
+        assert_eq!(reason(&intent, &observed), expected, "named: {named}");
+    }
+}
+
+#[test]
+fn a_link_is_chosen_by_what_it_reaches() {
+    let mut intent = intent();
+    let destination = "192.0.2.1".parse().unwrap();
+    intent.l2_advertisements[0].reaching = [destination].into();
+    let mut observed = observed();
+    assert_eq!(reason(&intent, &observed), Reason::NoLinkReaches { destination });
+    // The network of the link does not matter then.
+    let eth1 = LinkName::new("eth1");
+    observed.links.insert(eth1.clone(), link("10.0.0.1/24"));
+    observed.reach.insert(destination, eth1.clone());
+    let plan = plan(&intent, &observed, &node("a"), &BTreeMap::new());
+    let links: BTreeSet<_> = plan.table.values().flat_map(|entry| entry.links.clone()).collect();
+    assert_eq!(links, [eth1].into());
 }

@@ -1,3 +1,4 @@
+mod gateways;
 mod network;
 
 use std::{
@@ -13,8 +14,9 @@ use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
 use vipcast_election::{Backend, StaticElection};
 use vipcast_sans_io::{Instant, Machine};
 
+use self::gateways::Gateways;
 use super::{
-    Check, Checks, ClaimKey, Layer2Config, Layer2Report, Pending, Shared, Table, lock,
+    Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkFilter, Pending, Shared, Table, lock,
     outlets::{Tokens, Wire},
     sockets::{ND, Sockets},
 };
@@ -35,6 +37,8 @@ pub(super) struct Host {
     watch: LinkWatch,
     sockets: Sockets,
     groups: GroupMemberships,
+    gateways: Gateways,
+    filter: LinkFilter,
     frame: Vec<u8>,
     buf: Vec<u8>,
 
@@ -47,6 +51,8 @@ pub(super) struct Host {
     report: Layer2Report,
     /// The report has changed since it was published.
     dirty: bool,
+    /// It has changed in a way that may be told with the counters.
+    later: bool,
     /// When the loop wants to be awake again.
     due: Option<Instant>,
     /// When to look at the links again.
@@ -87,6 +93,8 @@ impl Host {
             watch,
             sockets: Sockets::new(),
             groups: GroupMemberships::default(),
+            gateways: Gateways::new(config.links.destinations())?,
+            filter: config.links,
             frame: vec![0; 2048],
             buf: Vec::new(),
             election: StaticElection::new(config.election),
@@ -96,6 +104,7 @@ impl Host {
             asking: BTreeSet::new(),
             report: Layer2Report::default(),
             dirty: true,
+            later: false,
             due: None,
             look_again: None,
             counters_told: Instant::ZERO,
@@ -127,6 +136,7 @@ impl Host {
                         if self.look_again.is_some_and(|due| due <= Clock::now()) {
                             self.look_at_links()?;
                         }
+                        self.look_at_gateways()?;
                     }
                     WAKER => {
                         self.shared.waker.drain()?;
@@ -236,13 +246,17 @@ impl Host {
         let election_due = self.elect();
         let (sockets, report) = (&self.sockets, &mut self.report);
         let asking = &mut self.asking;
-        let mut outlet = Wire { sockets, report, asking, dirty: false, full: false };
+        let claimed = &self.claimed;
+        let mut outlet =
+            Wire { sockets, report, asking, claimed, dirty: false, later: false, full: false };
         let responder_due = pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet);
         self.dirty |= outlet.dirty;
+        self.later |= outlet.later;
         let retry = outlet.full.then(|| Clock::now() + RETRY_FULL);
         let counters_due = self.tell();
         self.due = [election_due, responder_due, retry].into_iter().flatten().min();
-        self.timer.set(self.due.into_iter().chain(counters_due).chain(self.look_again).min())
+        let looks = self.look_again.into_iter().chain([self.gateways.due()]);
+        self.timer.set(self.due.into_iter().chain(counters_due).chain(looks).min())
     }
 
     /// Runs the elector, and turns its tokens into claims.
@@ -282,6 +296,12 @@ impl Host {
             self.responder.grant(now, *claim);
         }
         self.claimed = wanted;
+        let claimed = &self.claimed;
+        let links = &self.report.links;
+        self.report.heard.retain(|(address, link, _), heard| {
+            let claim = links.get(link).and_then(|link| claimed.get(&(link.index, *address)));
+            claim.is_some_and(|claim| claim.epoch == heard.epoch)
+        });
         self.join_groups();
         let answering = &self.report.answering;
         let claimed = |address| answering.keys().any(|unit| unit.address == address);
@@ -291,7 +311,10 @@ impl Host {
 
     /// Publishes what changed; returns when to publish the counters that are held back.
     fn tell(&mut self) -> Option<Instant> {
+        let (now, due) = (Clock::now(), self.counters_told + COUNTERS_EVERY);
+        self.dirty |= self.later && due <= now;
         if std::mem::take(&mut self.dirty) {
+            self.later = false;
             self.report.claims.clone_from(self.election.claims());
             let report = &self.report;
             self.reports.send_if_modified(|told| {
@@ -306,7 +329,6 @@ impl Host {
         if *told == *self.responder.counters() {
             return None;
         }
-        let (now, due) = (Clock::now(), self.counters_told + COUNTERS_EVERY);
         if now < due {
             return Some(due);
         }

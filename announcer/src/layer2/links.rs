@@ -1,3 +1,5 @@
+mod filter;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -5,9 +7,11 @@ use std::{
 
 use ipnet::IpNet;
 use vipcast_arp_ndp::MacAddr;
-use vipcast_plan::{LinkName, Segment};
+use vipcast_plan::{LinkName, LinkRefusal, Segment, UnusableLink};
 
 use crate::os::netlink::{Link, Snapshot};
+
+pub use filter::{LinkFilter, LinkPattern, LinkPatternError};
 
 /// A link that can carry announcements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,29 +32,46 @@ pub struct LinkState {
     pub carrier_changes: u32,
 }
 
-/// The links of a snapshot that speak ARP and are nobody's member, by name.
-pub(super) fn usable(snapshot: &Snapshot) -> BTreeMap<LinkName, LinkState> {
-    let links = snapshot.links.values().filter_map(|link| {
-        let state = state(link)?;
-        Some((LinkName::new(link.name.as_str()), state))
-    });
-    links.collect()
+/// The links of a snapshot, by name.
+#[derive(Debug, Default)]
+pub(super) struct Sorted {
+    /// Those that can carry announcements.
+    pub(super) usable: BTreeMap<LinkName, LinkState>,
+    /// The others, but `lo`.
+    pub(super) unusable: BTreeMap<LinkName, UnusableLink>,
 }
 
-fn state(link: &Link) -> Option<LinkState> {
-    if link.loopback || link.noarp || !link.broadcast || link.master.is_some() {
-        return None;
+/// Which links speak ARP, are nobody's member, and are admitted.
+pub(super) fn sort(snapshot: &Snapshot, admits: impl Fn(&Link) -> bool) -> Sorted {
+    let mut sorted = Sorted::default();
+    for link in snapshot.links.values().filter(|link| !link.loopback) {
+        let name = LinkName::new(link.name.as_str());
+        let networks: Vec<IpNet> = link.addresses.iter().map(|address| address.net).collect();
+        let master = link.master.and_then(|index| snapshot.links.get(&index));
+        let refusal = match (link.mac, master) {
+            _ if !admits(link) => LinkRefusal::Excluded,
+            (_, Some(master)) => LinkRefusal::Member { of: LinkName::new(master.name.as_str()) },
+            (Some(mac), None) if link.master.is_none() && !link.noarp && link.broadcast => {
+                sorted.usable.insert(name, state(link, MacAddr(mac), networks));
+                continue;
+            }
+            _ => LinkRefusal::NoNeighbours,
+        };
+        sorted.unusable.insert(name, UnusableLink { networks, refusal });
     }
-    let networks: Vec<IpNet> = link.addresses.iter().map(|address| address.net).collect();
-    Some(LinkState {
+    sorted
+}
+
+fn state(link: &Link, mac: MacAddr, networks: Vec<IpNet>) -> LinkState {
+    LinkState {
         index: link.index,
-        mac: MacAddr(link.mac?),
+        mac,
         segment: segment_of(&link.name, &networks),
         networks,
         up: link.up,
         forwarding: forwards_ipv6(&link.name),
         carrier_changes: link.carrier_changes,
-    })
+    }
 }
 
 /// Where it cannot be read, as without IPv6, nothing is forwarded.

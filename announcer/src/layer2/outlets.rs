@@ -1,11 +1,16 @@
-use std::{collections::BTreeSet, convert::Infallible, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    net::IpAddr,
+    time::Duration,
+};
 
-use vipcast_arp_ndp::{LeaseId, LinkId, Responder};
+use vipcast_arp_ndp::{Claim, LeaseId, LinkId, Responder};
 use vipcast_election::StaticElection;
 use vipcast_plan::LinkName;
 
 use super::{
-    Check, ConflictSeen, Layer2Report,
+    Check, ClaimKey, ConflictSeen, Heard, Layer2Report,
     sockets::{Sockets, socket_number},
 };
 use crate::{
@@ -42,7 +47,10 @@ pub(super) struct Wire<'a> {
     pub(super) report: &'a mut Layer2Report,
     /// Checks that have no verdict yet.
     pub(super) asking: &'a mut BTreeSet<(IpAddr, LinkId)>,
+    pub(super) claimed: &'a BTreeMap<ClaimKey, Claim>,
     pub(super) dirty: bool,
+    /// What changed may be told a little later.
+    pub(super) later: bool,
     pub(super) full: bool,
 }
 
@@ -85,12 +93,33 @@ impl Outlet<Responder> for Wire<'_> {
                     self.dirty = true;
                 }
             }
+            vipcast_arp_ndp::Event::Acknowledged { address, link, neighbour, gateway, after } => {
+                self.heard(address, link, neighbour, gateway, Some(after));
+            }
+            vipcast_arp_ndp::Event::Unanswered { address, link, gateway } => {
+                self.heard(address, link, gateway, true, None);
+            }
             _ => {}
         }
     }
 }
 
 impl Wire<'_> {
+    fn heard(
+        &mut self,
+        address: IpAddr,
+        link: LinkId,
+        neighbour: IpAddr,
+        gateway: bool,
+        after: Option<Duration>,
+    ) {
+        let Some(claim) = self.claimed.get(&(link.0, address)) else { return };
+        let Some(name) = self.name_of(link) else { return };
+        let heard = Heard { epoch: claim.epoch, gateway, after };
+        self.report.heard.insert((address, name, neighbour), heard);
+        self.later = true;
+    }
+
     fn name_of(&self, link: LinkId) -> Option<LinkName> {
         let mut links = self.report.links.iter();
         links.find(|(_, state)| state.index == link.0).map(|(name, _)| name.clone())

@@ -1,11 +1,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
+    time::Duration,
 };
 
 use vipcast_arp_ndp::MacAddr;
 use vipcast_election::{Claims, Unit};
-use vipcast_plan::LinkName;
+use vipcast_plan::{LinkName, UnusableLink};
 
 use super::LinkState;
 
@@ -14,6 +15,8 @@ use super::LinkState;
 pub struct Layer2Report {
     /// The links that can carry announcements.
     pub links: BTreeMap<LinkName, LinkState>,
+    /// The other links of this machine, but `lo`.
+    pub unusable: BTreeMap<LinkName, UnusableLink>,
     /// Links that cannot be used although they should, and why.
     pub broken_links: BTreeMap<LinkName, String>,
     /// Multicast groups that could not be joined, and why: questions for IPv6 addresses in them may
@@ -25,6 +28,9 @@ pub struct Layer2Report {
     pub answering: BTreeMap<Unit, BTreeSet<LinkName>>,
     /// Other hosts that were seen with an address of ours.
     pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
+    /// Whether neighbours that were asked from an address of ours have answered it: the address, the
+    /// link, the neighbour.
+    pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
     /// What became of the addresses that are checked.
     pub checks: Checks,
     /// How often the thread noticed a gap in its own clock, and held nothing for a while.
@@ -36,6 +42,19 @@ pub struct Layer2Report {
 pub struct ConflictSeen {
     /// Its hardware address, the last one if there were several.
     pub other: MacAddr,
+}
+
+/// What a neighbour that was asked from an address of ours said, in this tenure. Its answer proves
+/// that it knows where the address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// The tenure.
+    pub epoch: u64,
+    /// Whether it is a gateway, and not one who asked for the address before.
+    pub gateway: bool,
+    /// The time from the first question to its answer; `None` when it left the last questions
+    /// without one.
+    pub after: Option<Duration>,
 }
 
 /// The addresses that are checked.

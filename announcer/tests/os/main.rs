@@ -9,6 +9,7 @@ mod guard;
 mod instance;
 mod links;
 mod packets;
+mod routes;
 mod world;
 
 use std::process::ExitCode;
@@ -59,6 +60,10 @@ fn main() -> ExitCode {
             every_change_is_noticed_and_shown,
             a_lost_and_regained_carrier_makes_a_difference,
             lost_notifications_count_as_a_change;
+        routes:
+            the_gateways_of_both_families_are_found,
+            a_route_that_drops_an_outside_address_does_not_hide_the_gateway,
+            local_addresses_are_known_with_the_link_that_has_them;
         delivery:
             an_address_is_added_tagged_and_removed,
             an_ipv6_address_is_ready_at_once_and_never_preferred,

@@ -265,7 +265,7 @@ fn address_message(link: &str, ip: IpAddr, prefix_len: u8) -> AddressMessage {
 }
 
 /// One route request, which must succeed.
-fn request(message: RouteNetlinkMessage, flags: u16) {
+pub(crate) fn request(message: RouteNetlinkMessage, flags: u16) {
     let mut packet = NetlinkMessage::from(message);
     packet.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
     packet.finalize();

@@ -274,7 +274,7 @@ impl Responder {
         let news = !matches!(asking.answer, Acknowledged::After(_));
         if news {
             asking.answer = Acknowledged::After(after);
-            self.events.acknowledged(ask_key, after);
+            self.events.acknowledged(ask_key, asking.gateway, after);
         }
         (asking.open, asking.mac) = (false, Some(mac));
         let gateway = asking.gateway;

@@ -26,6 +26,8 @@ pub enum Event {
         link: LinkId,
         /// Who answered.
         neighbour: IpAddr,
+        /// Whether it is a gateway, and not one who asked for the address before.
+        gateway: bool,
         /// The time since it was first asked.
         after: Duration,
     },
@@ -62,7 +64,8 @@ pub enum Event {
 pub(super) struct Events {
     conflicts: BTreeMap<Key, MacAddr>,
     checked: BTreeMap<Key, Option<MacAddr>>,
-    acknowledged: BTreeMap<AskKey, Duration>,
+    /// With whether it is a gateway.
+    acknowledged: BTreeMap<AskKey, (bool, Duration)>,
     unanswered: BTreeSet<AskKey>,
 }
 
@@ -76,9 +79,9 @@ impl Events {
         self.checked.insert(key, by);
     }
 
-    pub(super) fn acknowledged(&mut self, key: AskKey, after: Duration) {
+    pub(super) fn acknowledged(&mut self, key: AskKey, gateway: bool, after: Duration) {
         self.unanswered.remove(&key);
-        self.acknowledged.insert(key, after);
+        self.acknowledged.insert(key, (gateway, after));
     }
 
     pub(super) fn unanswered(&mut self, key: AskKey) {
@@ -114,8 +117,9 @@ impl Events {
                 None => Event::Free { address, link },
             });
         }
-        if let Some(((link, address, neighbour), after)) = self.acknowledged.pop_first() {
-            return Some(Event::Acknowledged { address, link, neighbour, after });
+        if let Some((key, (gateway, after))) = self.acknowledged.pop_first() {
+            let (link, address, neighbour) = key;
+            return Some(Event::Acknowledged { address, link, neighbour, gateway, after });
         }
         let (link, address, gateway) = self.unanswered.pop_first()?;
         Some(Event::Unanswered { address, link, gateway })

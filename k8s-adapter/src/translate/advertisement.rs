@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use vipcast_plan::{
     LinkName,
     intent::{L2Advertisement, PoolSelection, Preference},
@@ -53,6 +55,7 @@ pub(super) fn translate(
         name: object.metadata.name.clone(),
         pools,
         nodes,
+        reaching: BTreeSet::new(),
         links: spec.interfaces.iter().map(|link| LinkName::new(link.as_str())).collect(),
         services,
         preferences,

@@ -1,4 +1,5 @@
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use core::net::IpAddr;
 
 use vipcast_ipam::{LabelSelector, Labels};
 
@@ -15,8 +16,11 @@ pub struct L2Advertisement {
     pub pools: PoolSelection,
     /// The nodes that may announce.
     pub nodes: Vec<LabelSelector>,
-    /// The links to announce on; empty for every usable one.
+    /// The links to announce on. Without any, and without an address in `reaching`: every usable one
+    /// in whose network an address is.
     pub links: BTreeSet<LinkName>,
+    /// The links by which the node's routes lead to these addresses, to announce on.
+    pub reaching: BTreeSet<IpAddr>,
     /// The services it covers.
     pub services: Vec<LabelSelector>,
     /// Nodes that are preferred, with the weight that each selector adds.

@@ -37,7 +37,11 @@ impl Host {
             }
             Err(error) => return Err(io::Error::other(error)),
         };
-        let links = links::usable(&snapshot);
+        self.gateways.follow_destinations();
+        let reach = |to| self.gateways.reach(to);
+        let sorted = links::sort(&snapshot, |link| self.filter.admits(link, reach));
+        self.report.unusable = sorted.unusable;
+        let links = sorted.usable;
         let (changed, gone) = links::changes(&self.report.links, &links);
         for index in gone {
             self.responder.remove_link(LinkId(index));
@@ -62,8 +66,21 @@ impl Host {
             self.responder.set_forwarding(LinkId(link.index), link.forwarding);
         }
         self.report.links = links;
+        self.gateways.links_changed(now, &self.report.links, &mut self.responder);
         self.open_sockets();
         self.claim();
+        Ok(())
+    }
+
+    /// Follows the routes to the gateways, if it is time to.
+    pub(super) fn look_at_gateways(&mut self) -> io::Result<()> {
+        let now = Clock::now();
+        if self.gateways.due() <= now {
+            self.gateways.look(now, &self.report.links, &mut self.responder);
+            if self.gateways.follow_destinations() {
+                return self.look_at_links();
+            }
+        }
         Ok(())
     }
 

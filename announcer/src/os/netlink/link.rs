@@ -59,6 +59,28 @@ pub struct Snapshot {
     pub unreadable: usize,
 }
 
+#[cfg(test)]
+impl Link {
+    /// An Ethernet link without any address.
+    pub(crate) fn named(name: &str, index: u32) -> Self {
+        Self {
+            index,
+            name: name.into(),
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            up: true,
+            loopback: false,
+            broadcast: true,
+            multicast: true,
+            noarp: false,
+            master: None,
+            kind: None,
+            mtu: 1_500,
+            carrier_changes: 0,
+            addresses: Vec::new(),
+        }
+    }
+}
+
 impl Snapshot {
     /// Reads all links and addresses; a few hundred microseconds on a usual machine.
     ///

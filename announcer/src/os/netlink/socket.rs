@@ -95,6 +95,16 @@ impl NetlinkSocket {
         self.exchange(kind, flags | message::REQUEST | message::ACK, payload, |_| {}).map(drop)
     }
 
+    /// Asks for one thing; `read` is shown the answer.
+    pub(in crate::os) fn query(
+        &mut self,
+        kind: u16,
+        payload: &[u8],
+        read: impl FnMut(RawMessage<'_>),
+    ) -> Result<(), NetlinkError> {
+        self.exchange(kind, message::REQUEST | message::ACK, payload, read).map(drop)
+    }
+
     /// Lists a table, and again from the start when it changed meanwhile.
     pub(in crate::os) fn dump<T>(
         &mut self,

@@ -52,6 +52,7 @@ fn a_gateway_is_asked_from_the_address_until_it_answers() {
         address: VIP.into(),
         link: LINK,
         neighbour: GATEWAY.into(),
+        gateway: true,
         after: elapsed,
     };
     assert_eq!(events(&mut responder), [event]);
