@@ -51,8 +51,8 @@ fn send(ifname: &str, frame: &[u8]) -> io::Result<Option<()>> {
     Ok(Some(()))
 }
 
-/// The address of an interface, as a packet socket wants it.
-fn interface(ifname: &str) -> io::Result<Option<LinkAddr>> {
+/// The address of an interface in the namespace of the calling thread, as a packet socket wants it.
+pub(crate) fn interface(ifname: &str) -> io::Result<Option<LinkAddr>> {
     let mut all = getifaddrs()?.filter(|entry| entry.interface_name == ifname);
     Ok(all.find_map(|entry| entry.address?.as_link_addr().copied()))
 }

@@ -27,7 +27,7 @@
 //! 5. Break it: [`Port::unplug`], [`Port::cut`], [`Port::cut_in`], [`Port::cut_out`], and
 //!    [`Port::heal`].
 //!
-//! Nothing here sleeps: every `wait_for` returns as soon as what it waits for happens, and fails
+//! Nothing here sleeps, but for the [`race`]: every `wait_for` returns as soon as what it waits for happens, and fails
 //! with a sentence that says what was seen instead.
 //!
 //! ```no_run
@@ -85,6 +85,7 @@ mod port;
 mod port_record;
 mod probe;
 mod process;
+pub mod race;
 mod report;
 mod server;
 mod sysctl;

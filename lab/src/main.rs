@@ -13,14 +13,15 @@ use std::{
     process::{Command, ExitCode},
 };
 
-use vipcast_lab::{Topology, enter};
+use vipcast_lab::{Topology, enter, race};
 
 const USAGE: &str = "\
 usage: lab check            build a network, fetch a page through it, say whether labs work here
        lab shell [HOST]     build the network and open a shell on a host: node-a to node-c,
                             client (the default), router, outside-client
        lab demo --manifests FOLDER [--vipcast PROGRAM] [--keep]
-                            three nodes that run vipcast, a client, a takeover";
+                            three nodes that run vipcast, a client, a takeover
+       lab race failover    measure vipcast beside its rivals; `lab race` says how";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -33,6 +34,11 @@ fn main() -> ExitCode {
             Some(options) => demo::run(&options),
             None => return usage(),
         },
+        ["race", "failover", ref options @ ..] => failover(options),
+        ["race", ..] => {
+            eprintln!("{}", race::USAGE);
+            return ExitCode::from(2);
+        }
         ["--help" | "-h" | "help"] => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -60,6 +66,14 @@ fn check() -> Result<ExitCode, Box<dyn error::Error>> {
     }
     let who = if entered.root { "root" } else { "an ordinary user, in a user namespace" };
     println!("labs work here; started by {who}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn failover(options: &[&str]) -> Result<ExitCode, Box<dyn error::Error>> {
+    let options =
+        race::Options::parse(options).map_err(|what| format!("{what}\n{}", race::USAGE))?;
+    enter()?;
+    race::failover(&options)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -53,13 +53,13 @@ impl Port {
         };
         let index = bridge.namespace().netlink(async move |netlink| {
             netlink::add_veth(&netlink, &veth).await.map_err(LabError::netlink(action))?;
-            Ok(netlink::link(&netlink, &here).await?.index)
+            Ok(netlink::link(&netlink, &veth.here).await?.index)
         })?;
         let port = Self {
             host: host.clone(),
             bridge: bridge.clone(),
             ifname: ifname.to_owned(),
-            record: Arc::new(PortRecord::new(index, host.name())),
+            record: Arc::new(PortRecord::new(index, host.name(), here)),
         };
         bridge.add_port(Arc::clone(&port.record));
         let name = port.ifname.clone();

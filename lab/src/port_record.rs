@@ -12,6 +12,8 @@ use crate::lock::lock;
 pub(crate) struct PortRecord {
     pub(crate) index: u32,
     pub(crate) host: Arc<str>,
+    /// The interface on the bridge's side.
+    name: String,
     /// When frames from the host were dropped on entering the bridge.
     deaf: Mutex<Vec<Span>>,
 }
@@ -23,8 +25,13 @@ struct Span {
 }
 
 impl PortRecord {
-    pub(crate) fn new(index: u32, host: &str) -> Self {
-        Self { index, host: host.into(), deaf: Mutex::default() }
+    pub(crate) fn new(index: u32, host: &str, name: String) -> Self {
+        Self { index, host: host.into(), name, deaf: Mutex::default() }
+    }
+
+    /// The name of the interface on the bridge's side.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether a frame that the host sent at `at` was dropped by a cut.

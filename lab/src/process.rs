@@ -191,6 +191,12 @@ impl Process {
         }
     }
 
+    /// Sends a signal to it and to what it started in its process group, as a daemon's workers. A
+    /// group that ended already is no error.
+    pub fn signal_group(&self, signal: Signal) -> Result<()> {
+        self.0.signal_group(signal).map_err(LabError::io(format!("signal {}", self.0.name)))
+    }
+
     /// Whether it runs, or is frozen.
     pub fn is_running(&self) -> bool {
         let mut end = [PollFd::new(&self.0.pidfd, PollFlags::IN)];
@@ -247,6 +253,15 @@ impl Running {
         if !leader.reaped {
             let _ = kill_process_group(self.group, Signal::KILL);
             leader.reaped = leader.child.wait().is_ok();
+        }
+    }
+
+    fn signal_group(&self, signal: Signal) -> Result<(), Errno> {
+        let leader = lock(&self.child);
+        // Once the leader is reaped, its number may be another group's.
+        match if leader.reaped { Ok(()) } else { kill_process_group(self.group, signal) } {
+            Err(Errno::SRCH) => Ok(()),
+            other => other,
         }
     }
 

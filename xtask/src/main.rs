@@ -16,6 +16,7 @@ mod install;
 mod mutants;
 mod process;
 mod programs;
+mod race;
 mod test;
 mod workspace;
 
@@ -47,6 +48,7 @@ enum Command {
     Bench(bench::Args),
     Fuzz(fuzz::Args),
     Mutants(mutants::Args),
+    Race(race::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Mutants(args) => mutants::run(&args),
+        Command::Race(args) => race::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -28,6 +28,12 @@ pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "python3-scapy", program: "scapy" },
 ];
 
+/// What the races run beside our own programs.
+pub(crate) const RACE_PACKAGES: &[DebianPackage] = &[
+    DebianPackage { name: "keepalived", program: "keepalived" },
+    DebianPackage { name: "nftables", program: "nft" },
+];
+
 /// Installs those of `packages` that are missing. Where it may not, the error says what to type.
 pub(crate) fn ensure_debian_packages(
     progress: &mut Progress,

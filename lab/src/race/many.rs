@@ -1,0 +1,152 @@
+//! Many addresses on the node that dies: how long until the last of them is announced elsewhere.
+
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::{
+    Form, Options,
+    contender::{LIMIT, VipcastSettings, start_vipcast},
+    judge::first_claims,
+    table::{Spread, grid},
+    world::World,
+};
+use crate::{Mac, Process, Result, error::LabError};
+
+/// How many runs of each row.
+const RUNS: usize = 5;
+/// How long the last address may take at the default pace.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked whether something has happened.
+const GLANCE: Duration = Duration::from_millis(100);
+/// More announcements in a second than any takeover has.
+const OPEN_PACE: u32 = 100_000;
+
+/// A row: so many addresses at that pace.
+#[derive(Debug, Serialize)]
+struct Row {
+    addresses: u16,
+    pace: &'static str,
+    runs: usize,
+    first_ms: Spread,
+    last_ms: Spread,
+    /// Runs in which the client's own kernel knew the new owner of every address at the end.
+    client_knew_all: usize,
+}
+
+/// Measures, and shows.
+pub(super) fn measure(options: &Options) -> Result<String> {
+    let program = options.programs.vipcast.clone().map_or_else(crate::vipcast, Ok)?;
+    let runs = options.runs.unwrap_or(RUNS);
+    let mut rows = Vec::new();
+    for &addresses in &options.addresses {
+        for (pace, setting) in [("default", None), ("open", Some(OPEN_PACE))] {
+            let mut moves = Vec::new();
+            for run in 0..runs {
+                let moved = takeover(&program, addresses, setting)?;
+                eprintln!(
+                    "{addresses} addresses, {pace} pace, run {} of {runs}: first after {:.0?}, last \
+                     after {:.0?}",
+                    run + 1,
+                    moved.first,
+                    moved.last
+                );
+                moves.push(moved);
+            }
+            let spread = |time: fn(&Moved) -> Duration| {
+                Spread::of(moves.iter().map(|moved| time(moved).as_secs_f64() * 1e3))
+            };
+            let (Some(first_ms), Some(last_ms)) = (spread(|m| m.first), spread(|m| m.last)) else {
+                continue;
+            };
+            let client_knew_all = moves.iter().filter(|moved| moved.client_knew_all).count();
+            rows.push(Row { addresses, pace, runs, first_ms, last_ms, client_knew_all });
+        }
+    }
+    Ok(show(&rows, options.form))
+}
+
+/// How one takeover went.
+struct Moved {
+    first: Duration,
+    last: Duration,
+    client_knew_all: bool,
+}
+
+/// One node takes all addresses before the others come; then it dies.
+fn takeover(program: &Path, count: u16, pace: Option<u32>) -> Result<Moved> {
+    let mut world = World::new()?;
+    let addresses = world.fresh_addresses(count);
+    world.clean(&[])?;
+    let settings = VipcastSettings { interval: Duration::from_millis(100), burst: true, pace };
+    let capture = world.net.lab.capture(&world.net.lan)?;
+    let macs = world.net.nodes.iter().map(|node| node.mac("eth0")).collect::<Result<Vec<_>>>()?;
+    // When each address was first claimed by one of these nodes.
+    let seen = |nodes: &[usize], since: Instant| {
+        let macs: Vec<Mac> = nodes.iter().map(|node| macs[*node]).collect();
+        let claims = first_claims(&capture.frames(), &macs, since);
+        addresses.iter().filter_map(|address| claims.get(address).copied()).collect::<Vec<_>>()
+    };
+    let all_seen = |nodes: &[usize], since: Instant| {
+        let start = Instant::now();
+        loop {
+            thread::sleep(GLANCE);
+            let times = seen(nodes, since);
+            if times.len() == addresses.len() {
+                return Ok(times);
+            }
+            if start.elapsed() > PATIENCE {
+                let what = format!("{} addresses at {nodes:?}: {}", addresses.len(), times.len());
+                return Err(LabError::Timeout { what, waited: PATIENCE });
+            }
+        }
+    };
+
+    let start = Instant::now();
+    let mut processes: Vec<Process> = start_vipcast(&world, program, &settings, &[0], &addresses)?;
+    all_seen(&[0], start)?;
+    processes.extend(start_vipcast(&world, program, &settings, &[1, 2], &addresses)?);
+    for address in &addresses {
+        // Its answer is not needed: the client's kernel knows the owner then.
+        let page = world.net.client.fetch_within(&format!("http://{address}/"), LIMIT)?;
+        if page.body.trim() != world.net.nodes[0].name() {
+            let what = format!("{address} went to {} by itself", page.body.trim());
+            return Err(LabError::Topology { what });
+        }
+    }
+    // The others have started, and what they had to announce is announced.
+    thread::sleep(Duration::from_secs(2));
+
+    let fault = Instant::now();
+    world.net.nodes[0].port.cut()?;
+    processes[0].signal_group(rustix::process::Signal::KILL)?;
+    let mut times = all_seen(&[1, 2], fault)?;
+    times.sort_unstable();
+    let after = |at: Option<&Instant>| at.map_or(Duration::ZERO, |at| at.duration_since(fault));
+    let known = world.net.client.neighbours()?;
+    let client_knew_all = addresses.iter().all(|address| {
+        let entry = known.iter().find(|entry| entry.address == *address);
+        entry.and_then(|entry| entry.mac).is_some_and(|mac| macs[1..].contains(&mac))
+    });
+    Ok(Moved { first: after(times.first()), last: after(times.last()), client_knew_all })
+}
+
+fn show(rows: &[Row], form: Form) -> String {
+    if form == Form::Json {
+        // Numbers and names: nothing of it can fail.
+        return serde_json::to_string_pretty(rows).unwrap_or_default() + "\n";
+    }
+    let headings =
+        ["addresses", "pace", "runs", "first moved ms", "last moved ms", "all known to the client"];
+    let line = |row: &Row| {
+        let [addresses, runs] = [row.addresses.to_string(), row.runs.to_string()];
+        let known = format!("in {}", row.client_knew_all);
+        vec![addresses, row.pace.to_owned(), runs, row.first_ms.show(), row.last_ms.show(), known]
+    };
+    let rows: Vec<_> = rows.iter().map(line).collect();
+    grid(&headings, &rows, form == Form::Markdown)
+}
