@@ -26,10 +26,26 @@
 //!   intervals, the next in order does.
 //! - **Two owners** that hear each other: the higher epoch stays, and announces again under a new one.
 //!   Where only one hears the other, the one that hears yields, unless it is in touch with more nodes.
+//! - **An owner that lives but does not answer** for its address is found by the others: the next node
+//!   on a ring of names asks it, by ARP or ND, and so does a second one where answers are missing. If
+//!   both miss three in a row, the owner gives the address up, and rests from it. Only the owner can do
+//!   that, so that there are never two. Who hears no answers at all accuses nobody, and where no other
+//!   node could do better nothing moves. See [`ServeProof`].
 //! - **A move** with both alive is a hand-over: the holder names the successor and keeps on until it
 //!   hears the successor's claim, so that there is no gap.
 //!
-//! What it cannot do: in a partition each side has an owner, and two nodes that do not hear each other
+//! ```text
+//!    an address that a peer holds, asked for:
+//!
+//!    served ── no answer ──► doubted, and told ── 2 more, and another node finds the same ──► given up
+//!       ▲                         │                                                            │
+//!       └──────── an answer ──────┴─ no heir, no other node answers, moved too often: kept     │
+//!                                                                                              ▼
+//!    free to take again ◄──── 60 s, doubling; or nobody else is left ───────────────────── resting
+//! ```
+//!
+//! What it cannot do: an owner that hears nothing, but is heard, is not told that it does not serve, and
+//! keeps what it holds; so does one of a version that does not know the report. In a partition each side has an owner, and two nodes that do not hear each other
 //! at all while a third hears both may both claim what nobody held. A virtual machine that is stopped
 //! together with its clock believes in its tokens until it hears the others. Who was not there cannot
 //! know a replay: beacons of a life that ended before this node began are believed while they are
@@ -65,15 +81,18 @@ mod config;
 mod counters;
 mod domain;
 mod election;
+mod io;
 mod keys;
 mod peer;
+mod proofs;
 mod table;
 pub mod wire;
 
 pub use self::{
-    config::{BeaconConfig, BeaconConfigError, BeaconSettings},
+    config::{BeaconConfig, BeaconConfigError, BeaconSettings, ServeProof},
     counters::BeaconCounters,
-    election::{BeaconElection, BeaconInput, BeaconTransmit, Notice},
+    election::BeaconElection,
+    io::{BeaconInput, BeaconTransmit, Notice},
     keys::{AuthMode, Key, KeyId, Keyring, KeyringError},
     peer::PeerStatus,
 };

@@ -126,6 +126,7 @@ impl Beaconing {
             digest: TableDigest { count: 4, sum: rng.below(2) },
             probes: if rng.below(3) == 0 { vec![me] } else { Vec::new() },
             sync_wanted: if rng.below(3) == 0 { vec![me] } else { Vec::new() },
+            failing: Vec::new(),
             changes,
             sync: None,
         };

@@ -90,6 +90,31 @@ mutant signature_not_checked keys.rs \
     'mac.verify_truncated_left(tag).map_err(|_| Refusal::BadSignature)' 'drop((mac, tag)); Ok(())'
 mutant life_beyond_detection_allowed config.rs \
     'if config.surely_over(token_life) > detection {' 'if false {'
+mutant nobody_confirms_what_is_not_served domain/unserved.rs \
+    'const CONFIRMED_BY: usize = 2;' 'const CONFIRMED_BY: usize = 1;'
+mutant the_only_witness_needs_no_more domain/unserved.rs \
+    'settings.most_failures())' 'settings.failures)'
+mutant a_failing_heir_is_good_enough domain/unserved.rs \
+    'peer.table.stands(at) && !fails(peer)' 'peer.table.stands(at)'
+mutant no_rest_after_not_serving domain/unserved.rs \
+    'self.rests.insert(at, Rest { until, over: false, times: times + 1 });' \
+    'self.rests.insert(at, Rest { until, over: true, times: times + 1 });'
+mutant rest_though_nobody_else_is_left domain/unserved.rs \
+    'now >= rest.until || !stands(*at)' 'now >= rest.until'
+mutant the_deaf_accuse_all domain/prove.rs \
+    'let most = if sure {' 'let most = if sure || true {'
+mutant every_node_asks domain/prove.rs \
+    'let before = |other: &NodeName| other != name && ring(name, other) < me;' \
+    'let before = |other: &NodeName| other != name && ring(name, other) < me && false;'
+mutant questions_without_a_bound proofs.rs \
+    'self.free_at = now + Duration::from_secs(1) / settings.per_second.max(1);' ''
+mutant an_answer_does_not_clear proofs.rs \
+    'let had_failed = core::mem::take(&mut proof.failures) > 0;' 'let had_failed = proof.failures > 0;'
+mutant moves_after_not_serving_do_not_count domain/decide.rs \
+    'self.memory.entry(at).or_default().moves.add(now);
+            }' '}'
+mutant not_serving_outruns_the_damping domain/unserved.rs \
+    'given_up.retain(|at| self.may_move(now, *at));' ''
 
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

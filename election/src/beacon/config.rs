@@ -42,6 +42,60 @@ pub struct BeaconSettings {
     pub dwell: Duration,
     /// How many such moves a node may begin in a minute.
     pub moves_per_minute: u32,
+    /// How nodes find out that one of them does not serve what it holds; `None` for not at all.
+    pub serve_proof: Option<ServeProof>,
+}
+
+/// How nodes find out that a holder lives, but does not answer for what it holds.
+///
+/// Each holder is asked by one other node, for one of its addresses after the other. When an answer
+/// is missing, a second node asks too. After `failures` in a row at both of them, within the
+/// `failures` times the `wait` that this takes, the holder gives the address up: if another may have
+/// it, and answers for what it holds itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeProof {
+    /// How often the holder is asked for each address, where `per_second` allows. At least `wait`.
+    pub every: Duration,
+    /// How long it has for the answer. Must exceed the stalls of a busy machine: at least 20 ms.
+    pub wait: Duration,
+    /// After so many missing answers in a row the address is moved. 2 to 100. Where only one other
+    /// node hears the holder, so that nobody can confirm, after twice as many.
+    pub failures: u32,
+    /// How many questions a node asks in a second at most, on each segment. 1 to 1,000.
+    pub per_second: u32,
+    /// For how long a node does not take back what it did not serve, unless nobody else may have it.
+    /// Doubles from time to time, up to 32 times as long.
+    pub rest: Duration,
+    /// Whether only a TCP connection is a proof, and not an answer by ARP or ND.
+    pub connect: bool,
+}
+
+impl Default for ServeProof {
+    /// Five questions a second for each address, up to 20 in all; 100 ms x 3.
+    fn default() -> Self {
+        Self {
+            every: Duration::from_millis(200),
+            wait: Duration::from_millis(100),
+            failures: 3,
+            per_second: 20,
+            rest: Duration::from_secs(60),
+            connect: false,
+        }
+    }
+}
+
+impl ServeProof {
+    fn is_sound(&self) -> bool {
+        self.wait >= SHORTEST_WAIT
+            && self.every >= self.wait
+            && (2..=100).contains(&self.failures)
+            && (1..=1_000).contains(&self.per_second)
+    }
+
+    /// Failures are counted up to this.
+    pub(super) fn most_failures(&self) -> u32 {
+        self.failures.saturating_mul(2)
+    }
 }
 
 impl Default for BeaconSettings {
@@ -60,6 +114,7 @@ impl Default for BeaconSettings {
             rebalance: false,
             dwell: Duration::from_secs(60),
             moves_per_minute: 10,
+            serve_proof: Some(ServeProof::default()),
         }
     }
 }
@@ -129,6 +184,9 @@ impl BeaconConfig {
         }
         if clock_error_ppm > 100_000 {
             return Err(BeaconConfigError::ClockError);
+        }
+        if settings.serve_proof.as_ref().is_some_and(|proof| !proof.is_sound()) {
+            return Err(BeaconConfigError::ServeProof);
         }
         let config = Self { me, incarnation, settings };
         let detection = config.suspect_after(interval) + config.window();
@@ -231,12 +289,19 @@ pub enum BeaconConfigError {
         /// What was asked for.
         hold: Duration,
     },
+    /// It would ask too much, or judge in haste.
+    #[error(
+        "the serve proof needs a wait of at least {SHORTEST_WAIT:?}, no more than one question a \
+         wait, 2 to 100 failures, and 1 to 1,000 questions a second"
+    )]
+    ServeProof,
 }
 
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 const SHORTEST_CHECK: Duration = Duration::from_millis(5);
 const SHORTEST_BURST: Duration = Duration::from_millis(50);
+const SHORTEST_WAIT: Duration = Duration::from_millis(20);
 const HIGHEST_INCARNATION: u64 = 1 << 62;
 
 #[cfg(test)]
@@ -304,6 +369,9 @@ mod tests {
             with(|s| s.interval = millis(9)),
             Err(BeaconConfigError::Interval { .. })
         ));
+        let haste = ServeProof { wait: millis(19), ..ServeProof::default() };
+        let refused = with(|s| s.serve_proof = Some(haste));
+        assert_eq!(refused, Err(BeaconConfigError::ServeProof));
         let name = BeaconConfig::new(NodeName::new(""), 1, BeaconSettings::default());
         assert_eq!(name, Err(BeaconConfigError::Name));
     }

@@ -27,6 +27,12 @@ pub struct BeaconCounters {
     pub yields: u64,
     /// Times that all was given up after a gap in the clock, or with a transport that took nothing.
     pub fences: u64,
+    /// Questions to holders whether they serve what they hold.
+    pub proofs: u64,
+    /// Those that were not answered in time.
+    pub proof_failures: u64,
+    /// Addresses that this node has given up since others say that it does not serve them.
+    pub unserved: u64,
     /// Addresses that were moved to this node as often as they may be: the next such move will wait.
     pub damped: u64,
 }
@@ -47,6 +53,9 @@ impl BeaconCounters {
         self.handed_over += other.handed_over;
         self.yields += other.yields;
         self.fences += other.fences;
+        self.proofs += other.proofs;
+        self.proof_failures += other.proof_failures;
+        self.unserved += other.unserved;
         self.damped += other.damped;
     }
 }

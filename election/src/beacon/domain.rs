@@ -2,8 +2,11 @@
 
 mod decide;
 mod moves;
+mod notes;
+mod prove;
 mod receive;
 mod transmit;
+mod unserved;
 
 pub(super) use self::transmit::Said;
 
@@ -16,17 +19,19 @@ use core::net::IpAddr;
 
 use vipcast_sans_io::{Instant, TimerTable};
 
+use self::{
+    notes::{Memory, News, Outbox},
+    unserved::Rest,
+};
 use super::{
     config::BeaconConfig,
     counters::BeaconCounters,
     peer::{Peer, Phase},
+    proofs::Proofs,
     table::{Entry, Holding, Table},
-    wire::{HardwareAddress, LifeId, MOST_HARDWARE, SegmentTag},
+    wire::{Failing, HardwareAddress, LifeId, MOST_HARDWARE, SegmentTag},
 };
-use crate::{
-    Claim, Contenders, Epoch, NodeName, Segment,
-    placement::{Budget, Moves},
-};
+use crate::{Claim, Contenders, Epoch, NodeName, Segment, placement::Budget};
 
 /// What this node knows and does on one segment.
 #[derive(Debug)]
@@ -60,6 +65,15 @@ pub(super) struct Domain {
     handing: BTreeMap<IpAddr, Instant>,
     /// What nobody holds and another should take, and when it is this node's turn.
     orphans: BTreeMap<IpAddr, Instant>,
+    /// What others are asked for, to see whether they serve it.
+    proofs: Proofs,
+    /// Of whom this node says what it finds.
+    judged: BTreeSet<NodeName>,
+    /// What it has said last.
+    said_failing: Vec<Failing>,
+    /// Held, and not served, as others say.
+    unserved: BTreeSet<IpAddr>,
+    rests: BTreeMap<IpAddr, Rest>,
     budget: Budget,
     outbox: Outbox,
     /// Something has changed since the last decision.
@@ -71,47 +85,6 @@ pub(super) struct Domain {
     pub(super) counters: BeaconCounters,
 }
 
-/// What is remembered of an address, whoever held it.
-#[derive(Clone, Debug, Default)]
-struct Memory {
-    epoch: Epoch,
-    moves: Moves,
-    /// All changes of the holder that were seen here, failovers too.
-    changes: Moves,
-    /// Who held it last.
-    holder: Option<NodeName>,
-    /// Since when this node holds it, if it does.
-    since: Instant,
-    /// Since when this node holds it, may not, and knows nobody who may.
-    unfit_since: Option<Instant>,
-}
-
-/// What the owner of the domain has not been told yet.
-#[derive(Clone, Debug, Default)]
-pub(super) struct News {
-    pub(super) renewed: bool,
-    pub(super) changed: BTreeSet<IpAddr>,
-    pub(super) claims: bool,
-    pub(super) foreign: BTreeSet<IpAddr>,
-    pub(super) restless: BTreeSet<IpAddr>,
-    pub(super) same_name: bool,
-}
-
-/// What waits for being sent.
-#[derive(Clone, Debug, Default)]
-struct Outbox {
-    beacon: bool,
-    /// How many beacons were sent out of turn since the last one in turn.
-    hasty: u32,
-    probes: BTreeSet<LifeId>,
-    asks: BTreeSet<(IpAddr, NodeName)>,
-    /// Changed entries, and how often they are still to be told.
-    changes: BTreeMap<IpAddr, u8>,
-    /// The next part of the whole table.
-    sync: Option<IpAddr>,
-    synced: bool,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// The token's life ends.
@@ -119,6 +92,7 @@ enum Timer {
     Peer(NodeName),
     Hold,
     Beacon,
+    Prove,
     Decide,
 }
 
@@ -144,6 +118,11 @@ impl Domain {
             reconsider: BTreeSet::new(),
             handing: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            proofs: Proofs::default(),
+            judged: BTreeSet::new(),
+            said_failing: Vec::new(),
+            unserved: BTreeSet::new(),
+            rests: BTreeMap::new(),
             budget: Budget::new(config.settings.moves_per_minute),
             outbox: Outbox::default(),
             dirty: false,
@@ -167,6 +146,7 @@ impl Domain {
         }
         self.give_up_all();
         self.timers.clear();
+        self.proofs.clear();
         self.outbox = Outbox::default();
         self.peers.values_mut().for_each(|peer| peer.phase = Phase::Down);
         self.claims.clear();
@@ -199,8 +179,12 @@ impl Domain {
             }
         }
         let me = self.config.me.clone();
+        self.rests.retain(|at, _| self.candidates.contains_key(at));
+        let stands = |at: IpAddr, contenders: &Contenders| {
+            contenders.nodes.contains_key(&me) && !self.is_resting(at)
+        };
         let stands: Vec<(IpAddr, bool)> =
-            self.candidates.iter().map(|(at, c)| (*at, c.nodes.contains_key(&me))).collect();
+            self.candidates.iter().map(|(at, c)| (*at, stands(*at, c))).collect();
         for (at, stands) in stands {
             let held = self.table.holding(at).cloned();
             if held.is_some() && before.get(&at) != self.candidates.get(&at) {
@@ -246,6 +230,7 @@ impl Domain {
                     self.dirty = true;
                 }
                 Timer::Beacon => self.on_beacon_timer(now),
+                Timer::Prove => self.on_prove(now),
                 Timer::Decide => self.dirty = true,
             }
         }
@@ -317,6 +302,8 @@ impl Domain {
         }
         self.outbox.asks.clear();
         self.outbox.probes.clear();
+        self.outbox.proofs.clear();
+        self.proofs.clear();
         self.hasten();
         self.dirty = true;
     }

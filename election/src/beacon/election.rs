@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use vipcast_sans_io::{Instant, Machine};
 
 use super::{
+    BeaconInput, BeaconTransmit, Notice,
     config::BeaconConfig,
     counters::BeaconCounters,
     domain::{Domain, Said},
@@ -33,62 +34,6 @@ pub struct BeaconElection {
     claims_version: u64,
     tokens: BTreeMap<Unit, Token>,
     notices: BTreeSet<Notice>,
-}
-
-/// What is said to the machine.
-#[derive(Clone, Copy, Debug)]
-pub enum BeaconInput<'a> {
-    /// A datagram came in.
-    Datagram {
-        /// By a link of this segment.
-        segment: &'a Segment,
-        /// The UDP payload.
-        bytes: &'a [u8],
-    },
-    /// Somebody answered an [`Ask`](BeaconTransmit::Ask) by ARP or ND.
-    Answer {
-        /// For which address, and where.
-        unit: &'a Unit,
-        /// The node whose beacons come from the hardware address that answered; `None` if that
-        /// address is no node's.
-        by: Option<&'a NodeName>,
-    },
-    /// A link of the segment has come, or the last one has gone.
-    Link {
-        /// Which segment.
-        segment: &'a Segment,
-        /// Whether there is a link now.
-        up: bool,
-    },
-}
-
-/// What the machine wants sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BeaconTransmit {
-    /// The bytes in the buffer, to all nodes of this segment.
-    Beacon(Segment),
-    /// One ARP request or Neighbor Solicitation for the address: its owner is silent. An answer is
-    /// told as [`BeaconInput::Answer`].
-    Ask {
-        /// Which address, and where.
-        unit: Unit,
-        /// Who should answer.
-        owner: NodeName,
-    },
-}
-
-/// Something that a person should look at.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Notice {
-    /// Another node on the segment has the name of this one. It is not listened to.
-    SameName(Segment),
-    /// A host that is no node of ours answers for the address.
-    ForeignAnswer(Unit),
-    /// The address came here, and has changed its holder five times within
-    /// [`MOVES_WINDOW`](crate::placement::MOVES_WINDOW), failovers counted in: a fabric may have
-    /// frozen it elsewhere (RFC 7432 §15.1).
-    Restless(Unit),
 }
 
 impl BeaconElection {
@@ -261,6 +206,8 @@ impl BeaconElection {
         let unit = |address: IpAddr| Unit { segment: segment.clone(), address };
         let foreign = core::mem::take(&mut domain.news.foreign);
         self.notices.extend(foreign.into_iter().map(|at| Notice::ForeignAnswer(unit(at))));
+        let unserved = core::mem::take(&mut domain.news.unserved);
+        self.notices.extend(unserved.into_iter().map(|at| Notice::NotServed(unit(at))));
         let restless = core::mem::take(&mut domain.news.restless);
         self.notices.extend(restless.into_iter().map(|at| Notice::Restless(unit(at))));
         for &at in &domain.news.changed {
@@ -319,6 +266,13 @@ impl Machine for BeaconElection {
                     self.absorb(&unit.segment);
                 }
             }
+            BeaconInput::Connected { unit, by } => {
+                self.on_time(now);
+                if let Some((_, domain)) = self.domains.get_mut(&unit.segment) {
+                    domain.proved(now, unit.address, by);
+                    self.absorb(&unit.segment);
+                }
+            }
             BeaconInput::Link { segment, up } => self.set_link(now, segment, up),
         }
     }
@@ -338,6 +292,9 @@ impl Machine for BeaconElection {
                 Some(Said::Beacon) => return Some(BeaconTransmit::Beacon(segment)),
                 Some(Said::Ask(address, owner)) => {
                     return Some(BeaconTransmit::Ask { unit: Unit { segment, address }, owner });
+                }
+                Some(Said::Prove(address, owner)) => {
+                    return Some(BeaconTransmit::Prove { unit: Unit { segment, address }, owner });
                 }
             }
         }

@@ -1,11 +1,11 @@
 use alloc::{collections::BTreeSet, vec::Vec};
-use core::time::Duration;
+use core::{net::IpAddr, time::Duration};
 
 use vipcast_sans_io::Instant;
 
 use super::{
     table::Table,
-    wire::{Beacon, HardwareAddress, LifeId},
+    wire::{Beacon, Failing, HardwareAddress, LifeId},
 };
 use crate::{NodeName, Segment, placement::Weight};
 
@@ -47,6 +47,8 @@ pub(super) struct Peer {
     pub(super) table: Table,
     /// The copy of the table is not what the peer has.
     pub(super) stale: bool,
+    /// Who does not serve what, as it says.
+    pub(super) failing: Vec<Failing>,
     /// Since when it does not hear us.
     pub(super) deaf_since: Option<Instant>,
 }
@@ -78,6 +80,7 @@ impl Peer {
             hears: BTreeSet::new(),
             table: Table::default(),
             stale: false,
+            failing: Vec::new(),
             deaf_since: Some(now),
         }
     }
@@ -104,6 +107,8 @@ impl Peer {
         let hears: BTreeSet<LifeId> = beacon.hears.into_iter().collect();
         news |= self.hears != hears;
         self.hears = hears;
+        news |= self.failing != beacon.failing;
+        self.failing = beacon.failing;
         if self.hears.contains(&me) {
             self.deaf_since = None;
         } else if self.deaf_since.is_none() {
@@ -120,5 +125,15 @@ impl Peer {
     /// Both hear each other.
     pub(super) fn is_mutual(&self) -> bool {
         self.is_there() && self.deaf_since.is_none()
+    }
+
+    /// How many answers of `life` for this address it says to miss.
+    pub(super) fn misses(&self, life: LifeId, at: IpAddr) -> u32 {
+        let of_life = self.failing.iter().filter(|failing| failing.life == life);
+        let same = |failing: &&Failing| {
+            failing.address == at
+                || failing.address.is_unspecified() && failing.address.is_ipv6() == at.is_ipv6()
+        };
+        of_life.filter(same).map(|failing| u32::from(failing.failures)).max().unwrap_or(0)
     }
 }

@@ -51,6 +51,7 @@ fn said(sequence: u64, epoch: Option<u64>) -> Beacon {
         digest: TableDigest::default(),
         probes: vec![],
         sync_wanted: vec![],
+        failing: vec![],
         changes: vec![(unit().address, Some(Entry { stands: true, held }))],
         sync: None,
     }

@@ -32,7 +32,7 @@ use core::{net::IpAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
-pub(super) use self::encode::entry_len;
+pub(super) use self::encode::{FAILING as FAILING_LEN, entry_len};
 pub use self::refusal::{Refusal, TlvType};
 use crate::{Epoch, NodeName, Segment, placement::Weight};
 
@@ -68,6 +68,8 @@ pub struct Beacon {
     pub probes: Vec<LifeId>,
     /// Who should send its whole table.
     pub sync_wanted: Vec<LifeId>,
+    /// What others hold, and do not answer for.
+    pub failing: Vec<Failing>,
     /// Entries of the sender's table that have changed; `None` for those that are gone.
     pub changes: Vec<(IpAddr, Option<Entry>)>,
     /// A part of the sender's whole table.
@@ -76,6 +78,17 @@ pub struct Beacon {
 
 /// The address of a network card, as in an Ethernet header.
 pub type HardwareAddress = [u8; 6];
+
+/// What the sender has asked a holder for in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failing {
+    /// Who holds it.
+    pub life: LifeId,
+    /// The address; the unspecified address of a family for all that it holds in this family.
+    pub address: IpAddr,
+    /// How many answers in a row were missing. At least 1.
+    pub failures: u8,
+}
 
 /// What a node says of one address.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -173,6 +186,8 @@ const HMAC_SHA256_128: u8 = 1;
 const MOST_LIVES: usize = 128;
 /// No more hardware addresses of one node are told.
 pub(super) const MOST_HARDWARE: usize = 8;
+/// No more reports of what is not served are in one datagram.
+const MOST_FAILING: usize = 64;
 /// No more entries are in one datagram.
 const MOST_ENTRIES: usize = 1_024;
 const LONGEST_NAME: usize = 253;

@@ -3,5 +3,6 @@
 mod chaos;
 mod moves;
 mod scenarios;
+mod serving;
 mod watch;
 mod world;

@@ -37,12 +37,25 @@ pub(crate) struct Elector {
     pub(crate) election: BeaconElection,
     /// Beacons that it would send are lost; all else is not.
     pub(crate) mute_beacons: bool,
+    /// For what it sends neither answers nor announcements.
+    pub(crate) mute: Mute,
+    /// Answers that others send never come.
+    pub(crate) deaf_to_answers: bool,
+    /// When it was asked to prove others, for each.
+    pub(crate) proofs: Vec<(Instant, Unit, NodeName)>,
     segments: Vec<Segment>,
     leases: BTreeMap<LeaseId, Instant>,
     granted: BTreeMap<Unit, Token>,
     frames: VecDeque<(Frame, Unit, Option<NodeId>)>,
     again: BTreeSet<(Instant, Unit, u64)>,
     seen: VecDeque<Seen>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mute {
+    Nothing,
+    Number(u8),
+    All,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -166,6 +179,9 @@ impl Elector {
         Self {
             election,
             mute_beacons: false,
+            mute: Mute::Nothing,
+            deaf_to_answers: false,
+            proofs: Vec::new(),
             segments,
             leases: BTreeMap::new(),
             granted: BTreeMap::new(),
@@ -241,6 +257,7 @@ impl Elector {
                     &[1, number] => {
                         self.frames.push_back((Frame::Answer, unit(number), Some(packet.from)));
                     }
+                    &[2, _] if self.deaf_to_answers => {}
                     &[2, number] => {
                         let by = name(packet.from.0);
                         let input = BeaconInput::Answer { unit: &unit(number), by: Some(&by) };
@@ -260,8 +277,9 @@ impl Elector {
     }
 
     fn poll_packet(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<Route> {
+        let segments = self.segments.clone();
         let link = |unit: &Unit| {
-            let at = self.segments.iter().position(|segment| *segment == unit.segment);
+            let at = segments.iter().position(|segment| *segment == unit.segment);
             Link(u16::try_from(at.unwrap_or(0)).unwrap())
         };
         while let Some((frame, unit, to)) = self.frames.pop_front() {
@@ -270,6 +288,11 @@ impl Elector {
                 continue;
             }
             let IpAddr::V4(address) = unit.address else { continue };
+            match self.mute {
+                Mute::All => continue,
+                Mute::Number(number) if number == address.octets()[3] => continue,
+                _ => {}
+            }
             let kind = match frame {
                 Frame::Ask => 1,
                 Frame::Answer => 2,
@@ -294,15 +317,23 @@ impl Elector {
                     return Some(Route::broadcast(Link(u16::try_from(at.unwrap()).unwrap())));
                 }
                 BeaconTransmit::Ask { unit, .. } => {
-                    let IpAddr::V4(address) = unit.address else { continue };
-                    let at = self.segments.iter().position(|known| *known == unit.segment);
-                    buf.clear();
-                    buf.extend([1, address.octets()[3]]);
-                    return Some(Route::broadcast(Link(u16::try_from(at.unwrap()).unwrap())));
+                    return Some(ask(&unit, link(&unit), buf));
+                }
+                BeaconTransmit::Prove { unit, owner } => {
+                    self.proofs.push((now, unit.clone(), owner));
+                    return Some(ask(&unit, link(&unit), buf));
                 }
             }
         }
     }
+}
+
+/// An ARP request.
+fn ask(unit: &Unit, link: Link, buf: &mut Vec<u8>) -> Route {
+    let IpAddr::V4(address) = unit.address else { panic!("{unit} is not IPv4") };
+    buf.clear();
+    buf.extend([1, address.octets()[3]]);
+    Route::broadcast(link)
 }
 
 impl Node for Host {

@@ -28,12 +28,15 @@ impl Domain {
         self.surplus = self.is_surplus();
         self.settle_conflicts(now);
         if !self.starting {
+            self.end_rests(now);
+            self.yield_unserved(now);
             self.accept(now);
             self.adopt(now);
             self.plan_moves(now);
         }
         self.dirty = false;
         self.refresh_claims(now);
+        self.aim(now);
         // About a microsecond a hash, and for every few entries that were looked at.
         let hashed = self.orphans.len() * (self.peers.len() + 1);
         let cost = hashed + self.candidates.len() * self.peers.len() / 16;
@@ -185,6 +188,11 @@ impl Domain {
         for at in claimed {
             self.orphans.remove(&at);
             self.counters.claims += 1;
+            let from_the_living = self.memory.get(&at).and_then(|memory| memory.holder.as_ref());
+            let from_the_living = from_the_living.and_then(|name| self.peers.get(name));
+            if from_the_living.is_some_and(|peer| peer.is_there() && !peer.starting) {
+                self.memory.entry(at).or_default().moves.add(now);
+            }
             self.claim(now, at);
         }
     }
@@ -277,7 +285,7 @@ impl Domain {
     ) -> Vec<Demand<'a>> {
         let stands = |name: &NodeName, at: IpAddr| match self.peers.get(name) {
             Some(peer) => peer.table.stands(at),
-            None => *name == self.config.me,
+            None => *name == self.config.me && !self.is_resting(at),
         };
         let demand = self.candidates.iter().map(|(&at, contenders)| {
             let named = contenders.nodes.iter().map(|(name, score)| (name, *score));

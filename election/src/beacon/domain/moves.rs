@@ -155,7 +155,7 @@ impl Domain {
         }
     }
 
-    fn may_move(&self, now: Instant, at: IpAddr) -> bool {
+    pub(super) fn may_move(&self, now: Instant, at: IpAddr) -> bool {
         self.memory.get(&at).is_none_or(|memory| memory.moves.allows(now))
     }
 
@@ -188,4 +188,4 @@ impl Domain {
 /// A successor that has not claimed after so many intervals will not.
 const VAIN_AFTER: u32 = 5;
 /// When a move that may not begin yet is looked at again.
-const RETRY: core::time::Duration = core::time::Duration::from_secs(1);
+pub(super) const RETRY: core::time::Duration = core::time::Duration::from_secs(1);

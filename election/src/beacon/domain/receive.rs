@@ -100,6 +100,9 @@ impl Domain {
             }
             return;
         };
+        if self.config.settings.serve_proof.as_ref().is_some_and(|proof| !proof.connect) {
+            self.proved(now, at, name);
+        }
         let Some(peer) = self.peers.get_mut(name) else { return };
         let holds = peer.table.holding(at).is_some();
         if !holds || !matches!(peer.phase, Phase::Suspect { .. }) {

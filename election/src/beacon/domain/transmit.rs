@@ -11,7 +11,7 @@ use crate::{
     beacon::{
         keys::Keyring,
         peer::Phase,
-        wire::{Beacon, Entry, LONGEST_DATAGRAM, SyncRange, entry_len},
+        wire::{Beacon, Entry, FAILING_LEN, LONGEST_DATAGRAM, SyncRange, entry_len},
     },
 };
 
@@ -19,6 +19,7 @@ use crate::{
 pub(in crate::beacon) enum Said {
     Beacon,
     Ask(IpAddr, NodeName),
+    Prove(IpAddr, NodeName),
 }
 
 impl Domain {
@@ -46,6 +47,10 @@ impl Domain {
                 buf.clear();
                 return Some(Said::Ask(at, owner));
             }
+        }
+        if let Some((owner, at)) = self.next_proof(now) {
+            buf.clear();
+            return Some(Said::Prove(at, owner));
         }
         if !core::mem::take(&mut self.outbox.beacon) {
             return None;
@@ -99,11 +104,16 @@ impl Domain {
                 .take(16)
                 .collect(),
             sync_wanted: stale.map(|peer| peer.life).take(8).collect(),
+            failing: Vec::new(),
             changes: Vec::new(),
             sync: None,
         };
         beacon.hears.truncate(MOST_HEARD);
         let mut room = LONGEST_DATAGRAM.saturating_sub(beacon.encoded_len());
+        beacon.failing = self.failing(now);
+        beacon.failing.truncate(room.saturating_sub(LEAST_ROOM) / FAILING_LEN);
+        room -= beacon.failing.len() * FAILING_LEN;
+        self.said_failing.clone_from(&beacon.failing);
         beacon.changes = self.changes(now, &mut room);
         beacon.sync = self.sync(now, &mut room);
         beacon

@@ -2,10 +2,10 @@ use alloc::vec::Vec;
 use core::{net::IpAddr, num::NonZeroU16, time::Duration};
 
 use super::{
-    Beacon, Entry, HIGHEST_EPOCH, HMAC_SHA256_128, HardwareAddress, LONGEST_INTERVAL, LONGEST_LIFE,
-    LONGEST_NAME, LifeId, MAGIC, MOST_ENTRIES, MOST_HARDWARE, MOST_LIVES, Refusal,
-    SHORTEST_INTERVAL, SegmentTag, SyncRange, TAG_LEN, TENTH, TableDigest, Tag, Tenure, TlvType,
-    UNSIGNED, VERSION, bits, state,
+    Beacon, Entry, Failing, HIGHEST_EPOCH, HMAC_SHA256_128, HardwareAddress, LONGEST_INTERVAL,
+    LONGEST_LIFE, LONGEST_NAME, LifeId, MAGIC, MOST_ENTRIES, MOST_FAILING, MOST_HARDWARE,
+    MOST_LIVES, Refusal, SHORTEST_INTERVAL, SegmentTag, SyncRange, TAG_LEN, TENTH, TableDigest,
+    Tag, Tenure, TlvType, UNSIGNED, VERSION, bits, state,
 };
 use crate::{
     Epoch, NodeName,
@@ -63,6 +63,7 @@ struct Items {
     digest: Option<TableDigest>,
     probes: Option<Vec<LifeId>>,
     sync_wanted: Option<Vec<LifeId>>,
+    failing: Option<Vec<Failing>>,
     changes: Option<Vec<(IpAddr, Option<Entry>)>>,
     sync: Option<SyncRange>,
 }
@@ -116,6 +117,7 @@ impl Items {
             TlvType::SYNC_WANTED => {
                 once(&mut self.sync_wanted, lives(&mut value, kind)?, kind)?;
             }
+            TlvType::FAILING => once(&mut self.failing, failing(&mut value, kind)?, kind)?,
             // What a newer node says beyond this is not for us.
             _ => return Ok(()),
         }
@@ -142,6 +144,7 @@ impl Items {
             digest: self.digest.ok_or_else(missing(TlvType::DIGEST))?,
             probes: self.probes.unwrap_or_default(),
             sync_wanted: self.sync_wanted.unwrap_or_default(),
+            failing: self.failing.unwrap_or_default(),
             changes: self.changes.unwrap_or_default(),
             sync: self.sync,
         })
@@ -184,6 +187,20 @@ fn lives(value: &mut Reader<'_>, kind: TlvType) -> Result<Vec<LifeId>, Refusal> 
         }
     }
     Ok(lives)
+}
+
+fn failing(value: &mut Reader<'_>, kind: TlvType) -> Result<Vec<Failing>, Refusal> {
+    let length = Refusal::Length(kind);
+    let mut listed = Vec::new();
+    while !value.is_empty() {
+        let (life, failures) = value.u64().zip(value.u8()).ok_or(length)?;
+        let address = address(value, kind)?.ok_or(Refusal::Value(kind))?;
+        if failures == 0 || listed.len() >= MOST_FAILING {
+            return Err(Refusal::Value(kind));
+        }
+        listed.push(Failing { life: LifeId(life), address, failures });
+    }
+    Ok(listed)
 }
 
 fn range(value: &mut Reader<'_>, kind: TlvType) -> Result<SyncRange, Refusal> {

@@ -27,6 +27,7 @@ impl Beacon {
     pub fn encoded_len(&self) -> usize {
         let lives = [&self.hears, &self.probes, &self.sync_wanted].into_iter();
         let lists: usize = lives.map(|lives| ITEM + lives.len() * 8).sum();
+        let failing = ITEM + self.failing.len() * FAILING;
         let changed = self.changes.iter();
         let changes: usize = changed.map(|(at, e)| entry_len(*at, e.as_ref())).sum();
         let sync = self.sync.as_ref().map_or(0, |range| {
@@ -35,7 +36,7 @@ impl Beacon {
             ITEM + SYNC_ENDS + entries
         });
         let hardware = ITEM + self.hardware.len() * size_of::<HardwareAddress>();
-        FIXED + self.name.as_str().len() + hardware + lists + ITEM + changes + sync
+        FIXED + self.name.as_str().len() + hardware + lists + failing + ITEM + changes + sync
     }
 
     fn items(&self, buf: &mut Vec<u8>) {
@@ -68,6 +69,15 @@ impl Beacon {
         }
         if !self.sync_wanted.is_empty() {
             item(buf, TlvType::SYNC_WANTED, |buf| lives(buf, &self.sync_wanted));
+        }
+        if !self.failing.is_empty() {
+            item(buf, TlvType::FAILING, |buf| {
+                for failing in &self.failing {
+                    buf.extend(failing.life.0.to_be_bytes());
+                    buf.push(failing.failures);
+                    put_address(buf, Some(failing.address));
+                }
+            });
         }
         if !self.changes.is_empty() {
             item(buf, TlvType::CHANGES, |buf| {
@@ -167,6 +177,8 @@ fn micros(duration: Duration) -> u32 {
 
 /// The header of an item.
 const ITEM: usize = 3;
+/// One report of what is not served, at most.
+pub(in crate::beacon) const FAILING: usize = 8 + 1 + 17;
 /// A sync's two addresses with their families.
 const SYNC_ENDS: usize = 34;
 /// Header, signature, and the items of fixed length with their headers; the header of the name.

@@ -25,6 +25,8 @@ impl TlvType {
     pub const PROBES: Self = Self(10);
     /// Lives that should send their whole table, 8 octets each.
     pub const SYNC_WANTED: Self = Self(11);
+    /// What holders do not answer for: life in 8 octets, failures in one, family and address.
+    pub const FAILING: Self = Self(12);
     /// Hardware addresses that the sender answers from, 6 octets each, at most 8.
     pub const HARDWARE: Self = Self(13);
 }

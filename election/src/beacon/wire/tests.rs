@@ -21,6 +21,7 @@ fn beacon() -> Beacon {
         digest: TableDigest { count: 2, sum: 3 },
         probes: vec![LifeId(5)],
         sync_wanted: vec![],
+        failing: vec![],
         changes: vec![("192.0.2.1".parse().unwrap(), None)],
         sync: None,
     }
@@ -78,6 +79,32 @@ fn a_newer_version_is_refused_by_name() {
     let mut bytes = encoded(&beacon(), &insecure());
     bytes[2] = 2;
     assert_eq!(Beacon::decode(&bytes, &insecure()), Err(Refusal::Version));
+}
+
+#[test]
+fn what_is_not_served_is_told_in_these_bytes() {
+    let mut small = beacon();
+    let without = encoded(&small, &insecure());
+    small.failing = vec![
+        Failing { life: LifeId(5), address: "192.0.2.1".parse().unwrap(), failures: 3 },
+        Failing { life: LifeId(6), address: "::".parse().unwrap(), failures: 255 },
+    ];
+    let bytes = encoded(&small, &insecure());
+    let expected: &[u8] = &[
+        12, 0, 40, 0, 0, 0, 0, 0, 0, 0, 5, 3, 4, 192, 0, 2, 1, // an address
+        0, 0, 0, 0, 0, 0, 0, 6, 255, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, // a family
+    ];
+    let at = without.len() - 8;
+    assert_eq!(&bytes[at..at + expected.len()], expected);
+    let none_missing = at + 3 + 8;
+    let mut bad = bytes.clone();
+    bad[none_missing] = 0;
+    let refused = Err(Refusal::Value(TlvType::FAILING));
+    assert_eq!(Beacon::decode(&bad, &insecure()), refused, "no answer is missing");
+    bad = bytes;
+    bad[none_missing + 1] = 0;
+    assert_eq!(Beacon::decode(&bad, &insecure()), refused, "no address");
 }
 
 #[test]
@@ -195,6 +222,11 @@ fn an_entry() -> impl Strategy<Value = Entry> {
     (any::<bool>(), prop::option::of(tenure)).prop_map(|(stands, held)| Entry { stands, held })
 }
 
+fn a_failure() -> impl Strategy<Value = Failing> {
+    let failing = |(life, address, failures)| Failing { life: LifeId(life), address, failures };
+    (any::<u64>(), any::<IpAddr>(), 1_u8..).prop_map(failing)
+}
+
 fn some_lives() -> impl Strategy<Value = Vec<LifeId>> {
     prop::collection::vec(any::<u64>().prop_map(LifeId), 0..9)
 }
@@ -209,6 +241,7 @@ prop_compose! {
         lists in [some_lives(), some_lives(), some_lives()],
         changes in prop::collection::btree_map(any::<IpAddr>(), prop::option::of(an_entry()), 0..9),
         sync in prop::option::of(prop::collection::btree_map(any::<IpAddr>(), an_entry(), 0..9)),
+        failing in prop::collection::vec(a_failure(), 0..9),
     ) -> Beacon {
         let [incarnation, sequence, segment, sum] = numbers;
         let [hears, probes, sync_wanted] = lists;
@@ -228,6 +261,7 @@ prop_compose! {
             digest: TableDigest { count: weight, sum },
             probes,
             sync_wanted,
+            failing,
             changes: changes.into_iter().collect(),
             sync: sync.map(|entries| SyncRange {
                 first,
