@@ -108,6 +108,64 @@ impl Drop for LocalServing {
     }
 }
 
+/// Keeps the kernel silent about service addresses that somebody else has put on this machine, as
+/// kube-proxy does in its IPVS mode.
+#[derive(Debug)]
+pub struct KernelSilence {
+    /// Not ours yet where a killed run has left one: it keeps its addresses until we know ours.
+    guard: Option<Guard>,
+}
+
+impl KernelSilence {
+    /// Installs the guard, silent about nothing yet. One that a killed run has left stays until the
+    /// first address is known.
+    ///
+    /// # Errors
+    /// Without `CAP_NET_ADMIN`, or where the kernel lacks nftables.
+    pub fn open() -> Result<Self, LocalServingError> {
+        if Guard::is_left()? {
+            return Ok(Self { guard: None });
+        }
+        let sources = Guard::sources(&Snapshot::read()?, &BTreeSet::new());
+        Ok(Self { guard: Some(Guard::install(sources, BTreeSet::new())?) })
+    }
+
+    /// Keeps the kernel silent about these addresses and no others. A guard that somebody took away
+    /// is put back.
+    ///
+    /// # Errors
+    /// When the guard cannot follow; it stays as it was.
+    pub fn follow(&mut self, wanted: &BTreeSet<IpAddr>) -> Result<(), LocalServingError> {
+        let vips = ipv4(wanted);
+        let sources = Guard::sources(&Snapshot::read()?, &vips);
+        let Some(guard) = &mut self.guard else {
+            if !vips.is_empty() {
+                self.guard = Some(Guard::install(sources, vips)?);
+            }
+            return Ok(());
+        };
+        if !guard.is_installed()? {
+            guard.repair()?;
+        }
+        guard.set_sources(&sources)?;
+        Ok(guard.set_vips(&vips)?)
+    }
+
+    /// Lets the kernel speak again.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn clear(self) -> Result<(), LocalServingError> {
+        Ok(Guard::remove()?)
+    }
+}
+
+impl Drop for KernelSilence {
+    fn drop(&mut self) {
+        let _ = Guard::remove();
+    }
+}
+
 fn ipv4<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> BTreeSet<Ipv4Addr> {
     let only = |address: &IpAddr| match address {
         IpAddr::V4(address) => Some(*address),

@@ -80,6 +80,7 @@ impl Layer2Config {
 struct Shared {
     pending: Mutex<Pending>,
     responder: Mutex<Counters>,
+    sockets: Mutex<SocketCounters>,
     waker: Waker,
 }
 
@@ -105,6 +106,7 @@ impl Layer2 {
         let shared = Arc::new(Shared {
             pending: Mutex::default(),
             responder: Mutex::default(),
+            sockets: Mutex::default(),
             waker: Waker::new()?,
         });
         let (sender, reports) = watch::channel(Arc::default());
@@ -180,6 +182,22 @@ impl CounterReader {
     pub fn read(&self) -> Counters {
         lock(&self.shared.responder).clone()
     }
+
+    /// What the kernel has counted at the sockets, a second old at most while frames come in; exact
+    /// once the thread ended.
+    #[must_use]
+    pub fn sockets(&self) -> SocketCounters {
+        *lock(&self.shared.sockets)
+    }
+}
+
+/// What the kernel has counted at the packet sockets of all links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketCounters {
+    /// Frames that passed the filter and were read, or wait to be.
+    pub frames: u64,
+    /// Frames that passed the filter and found the receive queue full.
+    pub dropped: u64,
 }
 
 impl Drop for Layer2 {

@@ -31,6 +31,7 @@ mod node;
 pub mod os;
 mod reach;
 mod reports;
+mod unguarded;
 
 pub use node::{Deliver, Node, NodeConfig, Prober, StartError};
 pub use reports::{Event, Report};

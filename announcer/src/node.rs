@@ -12,11 +12,12 @@ use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, p
 
 use crate::{
     apply::{self, Applied},
-    delivery::{LocalServing, LocalServingError},
+    delivery::{KernelSilence, LocalServing, LocalServingError},
     layer2::{Check, Checks, CounterReader, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
     reach::{LOOK_AT_ROUTES, Reach},
     reports::Report,
+    unguarded::{LOOK_FOR_LOCAL, Unguarded},
 };
 
 /// A running node.
@@ -41,6 +42,9 @@ pub struct NodeConfig {
     pub name: NodeName,
     /// Who delivers what arrives for a service address.
     pub deliver: Deliver,
+    /// Keep the kernel from answering ARP for service addresses that somebody else has put on this
+    /// machine, as kube-proxy does in its IPVS mode. [`Deliver::Local`] does so of itself.
+    pub guard: bool,
     /// The layer 2 thread.
     pub layer2: Layer2Config,
 }
@@ -62,8 +66,8 @@ pub enum StartError {
     /// One node at most runs in a network namespace.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// Addresses cannot be put on this machine.
-    #[error("local delivery cannot be set up: {0}")]
+    /// Addresses cannot be put on this machine, or its kernel not be kept silent about them.
+    #[error("local delivery and the kernel guard cannot be set up: {0}")]
     Delivery(#[from] LocalServingError),
     /// The layer 2 thread cannot be started.
     #[error("the layer 2 thread cannot be started: {0}")]
@@ -79,7 +83,7 @@ impl NodeConfig {
     #[must_use]
     pub fn new(name: NodeName) -> Self {
         let layer2 = Layer2Config::new(election::NodeName::new(name.as_str()));
-        Self { name, deliver: Deliver::None, layer2 }
+        Self { name, deliver: Deliver::None, guard: false, layer2 }
     }
 }
 
@@ -102,6 +106,10 @@ impl Node {
                 (Some(serving), swept)
             }
         };
+        let silence = match config.deliver {
+            Deliver::None if config.guard => Some(KernelSilence::open()?),
+            _ => None,
+        };
         let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
         let counters = layer2.counter_reader();
         let (ask, asked) = mpsc::channel(1);
@@ -112,6 +120,8 @@ impl Node {
             layer2_reports: layer2.reports(),
             layer2,
             serving,
+            silence,
+            unguarded: Unguarded::default(),
             applied: Applied::default(),
             report: Report::default(),
             reports: sender,
@@ -165,6 +175,8 @@ struct Runner {
     layer2: Layer2,
     layer2_reports: watch::Receiver<Arc<Layer2Report>>,
     serving: Option<LocalServing>,
+    silence: Option<KernelSilence>,
+    unguarded: Unguarded,
     applied: Applied,
     report: Report,
     reports: watch::Sender<Arc<Report>>,
@@ -217,6 +229,7 @@ impl Runner {
                 Ok(()) = members.changed() => {}
                 Ok(()) = self.layer2_reports.changed() => {}
                 () = sleep(LOOK_AFTER_DELIVERY), if self.serving.is_some() => {}
+                () = sleep(LOOK_FOR_LOCAL), if self.serving.is_none() => {}
                 () = sleep(LOOK_AT_ROUTES), if self.reach.is_asked() => {}
                 Some(question) = asked.recv(), if self.question.is_none() => {
                     let Question { addresses, answer } = question;
@@ -229,6 +242,7 @@ impl Runner {
             }
         }
         drop(self.layer2);
+        self.silence.map_or(Ok(()), KernelSilence::clear)?;
         self.serving.map_or(Ok(()), LocalServing::clear)
     }
 
@@ -239,6 +253,7 @@ impl Runner {
         observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
         self.deliver(&mut observed, &candidates);
+        self.keep_silent(&candidates);
         let holders = apply::holders(layer2);
         let plan = plan(intent, &observed, &self.me, &holders);
         self.applied.plan(&self.layer2, &plan);
@@ -251,6 +266,9 @@ impl Runner {
             (unit, plan::Announcement { links: links.clone(), services })
         });
         self.report.announcing = answering.collect();
+        if self.serving.is_none() && self.silence.is_none() {
+            self.report.unguarded = self.unguarded.find(&plan);
+        }
         self.report.holders = holders;
         self.report.withheld = plan.withheld.into_iter().collect();
         self.report.delivery = observed.delivery;
@@ -278,6 +296,13 @@ impl Runner {
         let in_use = verdicts.iter().filter(|(_, c)| matches!(c, Check::InUse { .. }));
         // Whoever asked may have gone.
         let _ = answer.send(in_use.map(|(address, _)| *address).collect());
+    }
+
+    /// Keeps the kernel silent about every address that this node may come to hold.
+    fn keep_silent(&mut self, candidates: &plan::Candidates) {
+        let Some(silence) = &mut self.silence else { return };
+        let followed = silence.follow(&apply::deliverable(candidates, &self.me));
+        self.report.guard_broken = followed.err().map(|error| error.to_string());
     }
 
     /// Puts every address that this node may come to hold on the machine, before it may.

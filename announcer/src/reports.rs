@@ -23,6 +23,11 @@ pub struct Report {
     pub delivery: BTreeMap<IpAddr, Delivery>,
     /// Delivery as a whole does not work, and why.
     pub delivery_broken: Option<String>,
+    /// The guard that keeps the kernel silent does not work, and why.
+    pub guard_broken: Option<String>,
+    /// Addresses that somebody has put on a link of this machine, whose kernel answers for them on
+    /// other links too: nothing keeps it silent.
+    pub unguarded: BTreeMap<IpAddr, LinkName>,
     /// The links that can carry announcements.
     pub links: BTreeMap<LinkName, LinkState>,
     /// Links that cannot be used although they should, and why.
@@ -72,6 +77,18 @@ pub enum Event {
         address: Option<IpAddr>,
         /// What is wrong.
         why: String,
+    },
+    /// The kernel cannot be kept silent about service addresses that are on this machine.
+    GuardFailed {
+        /// What is wrong.
+        why: String,
+    },
+    /// The kernel of this machine answers ARP for a service address, whoever holds it.
+    Unguarded {
+        /// The address.
+        address: IpAddr,
+        /// The link that has it.
+        link: LinkName,
     },
     /// Another host uses an address of ours.
     Conflict {
@@ -147,6 +164,7 @@ impl Report {
             events.push(Event::Gap);
         }
         self.delivery_events(before, &mut events);
+        self.guard_events(before, &mut events);
         let silent = before.announcing.keys().filter(|unit| !self.announcing.contains_key(unit));
         events.extend(silent.map(|unit| Event::Silent { unit: unit.clone() }));
         for (unit, announcement) in &self.announcing {
@@ -165,6 +183,17 @@ impl Report {
         }
         self.heard_events(before, &mut events);
         events
+    }
+
+    fn guard_events(&self, before: &Self, events: &mut Vec<Event>) {
+        if let (Some(why), true) = (&self.guard_broken, self.guard_broken != before.guard_broken) {
+            events.push(Event::GuardFailed { why: why.clone() });
+        }
+        for (address, link) in &self.unguarded {
+            if before.unguarded.get(address) != Some(link) {
+                events.push(Event::Unguarded { address: *address, link: link.clone() });
+            }
+        }
     }
 
     fn heard_events(&self, before: &Self, events: &mut Vec<Event>) {
@@ -244,6 +273,8 @@ impl Event {
             Self::Delivered { .. } => "delivered",
             Self::Undelivered { .. } => "undelivered",
             Self::DeliveryFailed { .. } => "deliveryFailed",
+            Self::GuardFailed { .. } => "guardFailed",
+            Self::Unguarded { .. } => "unguarded",
             Self::Conflict { .. } => "conflict",
             Self::Acknowledged { .. } => "acknowledged",
             Self::GatewaySilent { .. } => "gatewaySilent",
@@ -283,6 +314,15 @@ impl fmt::Display for Event {
             Self::DeliveryFailed { address: None, why } => {
                 write!(f, "no address can be delivered: {why}")
             }
+            Self::GuardFailed { why } => {
+                write!(f, "THE KERNEL CANNOT BE KEPT SILENT about service addresses: {why}")
+            }
+            Self::Unguarded { address, link } => write!(
+                f,
+                "THE KERNEL OF THIS MACHINE ALSO ANSWERS ARP FOR {address}, whoever holds it: it is on \
+                 {link}. Run with --guard, or set net.ipv4.conf.all.arp_ignore=1 and arp_announce=2 \
+                 (strictARP of kube-proxy)"
+            ),
             Self::Conflict { address, link, other } => {
                 write!(f, "{other} on {link} uses {address}, which this node announces")
             }

@@ -257,6 +257,18 @@ impl NeighborAdvertisement {
         }
     }
 
+    /// An unsolicited advertisement to all routers, for those that have not heard of the address yet:
+    /// it replaces nothing (RFC 9131 §4.1.1).
+    #[must_use]
+    pub const fn to_routers(address: Ipv6Addr, mac: MacAddr, router: bool) -> Self {
+        Self {
+            destination: MacAddr::of_group(ALL_ROUTERS),
+            to: ALL_ROUTERS,
+            overriding: false,
+            ..Self::announcement(address, mac, router)
+        }
+    }
+
     /// Writes the frame into `buf`, which is cleared first.
     pub fn encode(&self, buf: &mut Vec<u8>) {
         let mut flags = NdiscNeighborFlags::empty();
@@ -319,6 +331,7 @@ const HOP_LIMIT: u8 = 255;
 const SOURCE_LINK_LAYER: u8 = 1;
 const TARGET_LINK_LAYER: u8 = 2;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
 
 #[cfg(test)]
 mod tests;

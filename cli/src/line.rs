@@ -124,6 +124,10 @@ impl From<&Event> for Line {
             Event::DeliveryFailed { address, why } => {
                 line.with_all(json!({ "address": address, "why": why }))
             }
+            Event::GuardFailed { why } => line.with("why", why.as_str()),
+            Event::Unguarded { address, link } => {
+                line.with_all(json!({ "address": address })).with("link", link.as_str())
+            }
             Event::Conflict { address, link, other } => line
                 .with_all(json!({ "address": address }))
                 .with("link", link.as_str())

@@ -5,7 +5,10 @@ use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
 };
-use vipcast_announcer::{Event, Node, NodeConfig, layer2::Counters};
+use vipcast_announcer::{
+    Event, Node, NodeConfig,
+    layer2::{Counters, SocketCounters},
+};
 use vipcast_k8s_adapter::{
     Standalone, StandaloneConfig, assigner::LostState, default_state_dir, feed,
 };
@@ -63,7 +66,7 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     let stopped = node.stop().await.context("not everything that was set could be taken back");
     followed?;
     stopped?;
-    printer.print(told(&counters.read()));
+    printer.print(told(&counters.read(), counters.sockets()));
     printer.print(Line::new("stopped", "stopped"));
     Ok(())
 }
@@ -143,17 +146,18 @@ fn worth_telling(event: &Event) -> bool {
     !matches!(event, Event::Withheld(Withheld { reason: Reason::NoHolder, .. }))
 }
 
-fn told(counters: &Counters) -> Line {
+fn told(counters: &Counters, sockets: SocketCounters) -> Line {
     let refused: Vec<String> =
         counters.refused.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
     let text = format!(
         "{} questions answered, {} announcements sent; {} answers from neighbours that were asked, \
-         {} from gateways missing; refused frames: {refused}",
+         {} from gateways missing; {} frames lost in full queues; refused frames: {refused}",
         counters.replies_sent,
         counters.announcements_sent,
         counters.acknowledged,
-        counters.unanswered
+        counters.unanswered,
+        sockets.dropped
     );
     let by_reason: serde_json::Map<_, _> =
         counters.refused.iter().map(|(why, count)| (why.name().into(), (*count).into())).collect();
@@ -162,6 +166,7 @@ fn told(counters: &Counters) -> Line {
         .with("announcements", counters.announcements_sent)
         .with("acknowledged", counters.acknowledged)
         .with("unanswered", counters.unanswered)
+        .with("dropped", sockets.dropped)
         .with("refused", by_reason)
 }
 

@@ -474,7 +474,7 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     cluster.set_alive(&others)?;
     let ours = |frame: &Frame| {
         let nd = frame.ndp().filter(|nd| nd.target == ipv6);
-        nd.filter(|nd| nd.advertisement.is_some_and(|flags| !flags.solicited))
+        nd.filter(|nd| nd.advertisement.is_some_and(|flags| !flags.solicited && flags.overrides))
     };
     let seen = std::sync::atomic::AtomicUsize::new(0);
     capture.wait_for("the third advertisement", LIMIT, |frame| {
@@ -496,7 +496,7 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
         assert!(apart >= Duration::from_millis(990), "RetransTimer is 1 s: {apart:?}");
     }
     let filter = format!(
-        "eth.src == {mac} && icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0"
+        "eth.src == {mac} && icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0 && icmpv6.nd.na.flag.o == 1"
     );
     let mut tshark = Command::new("tshark");
     tshark.arg("-r").arg(&caught.path).args(["-Y", &filter, "-T", "fields"]);

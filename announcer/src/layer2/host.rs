@@ -1,3 +1,4 @@
+mod filters;
 mod gateways;
 mod network;
 
@@ -14,7 +15,7 @@ use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
 use vipcast_election::{Backend, StaticElection};
 use vipcast_sans_io::{Instant, Machine};
 
-use self::gateways::Gateways;
+use self::{filters::Filters, gateways::Gateways};
 use super::{
     Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkFilter, Pending, Shared, Table, lock,
     outlets::{Tokens, Wire},
@@ -37,6 +38,7 @@ pub(super) struct Host {
     watch: LinkWatch,
     sockets: Sockets,
     groups: GroupMemberships,
+    filters: Filters,
     gateways: Gateways,
     filter: LinkFilter,
     frame: Vec<u8>,
@@ -93,6 +95,7 @@ impl Host {
             watch,
             sockets: Sockets::new(),
             groups: GroupMemberships::default(),
+            filters: Filters::default(),
             gateways: Gateways::new(config.links.destinations())?,
             filter: config.links,
             frame: vec![0; 2048],
@@ -142,6 +145,9 @@ impl Host {
                         self.shared.waker.drain()?;
                         if !self.obey() {
                             lock(&self.shared.responder).clone_from(self.responder.counters());
+                            self.sockets.values().for_each(|socket| self.filters.count(socket));
+                            *lock(&self.shared.sockets) =
+                                self.filters.counters(Clock::now(), &self.sockets);
                             return Ok(());
                         }
                     }
@@ -193,6 +199,7 @@ impl Host {
         if let Some(candidates) = candidates {
             self.election.set_candidates(now, candidates);
         }
+        self.narrow_filters();
         self.elect();
         self.claim();
         if let Some((round, addresses)) = checks {
@@ -222,6 +229,7 @@ impl Host {
             let check = if asked.count() > 0 { Check::Asking } else { Check::Free };
             self.report.checks.verdicts.insert(address, check);
         }
+        self.narrow_filters();
         self.join_groups();
         self.dirty = true;
     }
@@ -333,6 +341,7 @@ impl Host {
             return Some(due);
         }
         told.clone_from(self.responder.counters());
+        *lock(&self.shared.sockets) = self.filters.counters(now, &self.sockets);
         self.counters_told = now;
         None
     }

@@ -29,8 +29,8 @@ const MAX_INSTRUCTIONS: usize = 1_024;
 /// end of the frame drops it, so short frames need no check of their own.
 ///
 /// With `targets`, only frames that concern one of these prefixes pass: as target, as sender or, for
-/// ND, as destination. More prefixes than a program can hold pass everything: the filter saves
-/// wake-ups, the validator behind it decides.
+/// ND, as destination. Prefixes side by side become one; more than a program can hold are widened
+/// until they fit. The filter saves wake-ups, the validator behind it decides.
 pub(super) fn program(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<SockFilter> {
     let instructions = instructions(kind, targets);
     instructions.iter().map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k)).collect()
@@ -46,31 +46,28 @@ fn instructions(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<Instruction> 
         program.accept();
         return program.0;
     };
+    let own = targets.iter().filter(|net| (kind == FrameKind::Arp) == net.addr().is_ipv4());
+    let mut nets = IpNet::aggregate(&own.copied().collect());
     let common = program.0.len();
-    for prefix in targets {
-        match (kind, prefix) {
-            (FrameKind::Arp, IpNet::V4(net)) => {
-                let (address, mask) = (net.network().to_bits(), net.netmask().to_bits());
-                for offset in [ARP_TARGET, ARP_SENDER] {
-                    program.accept_prefix(offset, &[(address, mask)]);
-                }
-            }
-            (FrameKind::Nd, IpNet::V6(net)) => {
-                let words = words(net.network().to_bits()).into_iter();
-                let masked: Vec<_> = words.zip(self::words(net.netmask().to_bits())).collect();
-                for offset in [ND_TARGET, IPV6_DESTINATION, IPV6_SOURCE] {
-                    program.accept_prefix(offset, &masked);
-                }
-            }
-            _ => {}
+    loop {
+        nets.iter().for_each(|net| program.concern(net));
+        program.drop();
+        if program.0.len() <= MAX_INSTRUCTIONS {
+            return program.0;
         }
-    }
-    program.drop();
-    if program.0.len() > MAX_INSTRUCTIONS {
         program.0.truncate(common);
-        program.accept();
+        nets = widened(&nets);
     }
-    program.0
+}
+
+/// The same with the longest prefixes a bit shorter.
+fn widened(nets: &[IpNet]) -> Vec<IpNet> {
+    let longest = nets.iter().map(IpNet::prefix_len).max().unwrap_or(0);
+    let shorter = nets.iter().map(|net| match net.supernet() {
+        Some(shorter) if net.prefix_len() == longest => shorter,
+        _ => *net,
+    });
+    IpNet::aggregate(&shorter.collect())
 }
 
 // Offsets from the start of the Ethernet header.
@@ -158,6 +155,25 @@ impl Program {
             self.jump_equal(*value, to_go as u8, 0);
         }
         self.drop();
+    }
+
+    /// Accepts the frame if it has an address of this network where it matters.
+    fn concern(&mut self, net: &IpNet) {
+        match net {
+            IpNet::V4(net) => {
+                let (address, mask) = (net.network().to_bits(), net.netmask().to_bits());
+                for offset in [ARP_TARGET, ARP_SENDER] {
+                    self.accept_prefix(offset, &[(address, mask)]);
+                }
+            }
+            IpNet::V6(net) => {
+                let words = words(net.network().to_bits()).into_iter();
+                let masked: Vec<_> = words.zip(self::words(net.netmask().to_bits())).collect();
+                for offset in [ND_TARGET, IPV6_DESTINATION, IPV6_SOURCE] {
+                    self.accept_prefix(offset, &masked);
+                }
+            }
+        }
     }
 
     /// Accepts the frame if the address at `offset`, masked, is the given one.

@@ -139,6 +139,14 @@ impl Guard {
         Ok(table_exists(&mut self.socket, TABLE)?)
     }
 
+    /// Whether a table of this name is there, by whoever's hand.
+    ///
+    /// # Errors
+    /// [`GuardError`].
+    pub fn is_left() -> Result<bool, GuardError> {
+        Ok(table_exists(&mut open()?, TABLE)?)
+    }
+
     /// Puts the whole table in place anew, in one step.
     ///
     /// # Errors

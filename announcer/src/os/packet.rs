@@ -98,8 +98,9 @@ impl PacketSocket {
     /// IPv6, destination; `None` lets them all pass again, as after [`open`](Self::open). Prefixes of
     /// the other family do not matter. The new filter replaces the old one in one step.
     ///
-    /// It only saves wake-ups: with more prefixes than a filter can hold (about 120 of IPv4, 25 of
-    /// IPv6) all frames pass, so what comes through is still to be checked.
+    /// It only saves wake-ups: addresses side by side are taken together, and more prefixes than a
+    /// filter can hold (about 120 of IPv4, 25 of IPv6) are widened, so what comes through is still to
+    /// be checked.
     ///
     /// # Errors
     /// The kernel's: out of memory for filters (`net.core.optmem_max`). The old filter stays.

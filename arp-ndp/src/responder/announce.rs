@@ -31,6 +31,9 @@ impl Responder {
         if replies {
             self.want(Class::Later, key, What::Announce(Form::Reply));
         }
+        if plain && key.1.is_ipv6() {
+            self.want(Class::Later, key, What::Announce(Form::Routers));
+        }
         self.ask_requesters(key);
     }
 
@@ -55,11 +58,14 @@ impl Responder {
         buf: &mut Vec<u8>,
     ) -> Option<()> {
         self.encode_announcement(now, key, form, buf)?;
+        self.counters.announcements_sent += 1;
         let held = self.claims.get_mut(&key)?;
         let (left, interval) = match (form, key.1) {
             (Form::Plain, IpAddr::V4(_)) => (&mut held.plain_left, self.config.announce_interval),
             (Form::Plain, IpAddr::V6(_)) => (&mut held.plain_left, self.config.advertise_interval),
             (Form::Reply, _) => (&mut held.replies_left, self.config.reply_interval),
+            // Once.
+            (Form::Routers, _) => return Some(()),
         };
         *left = left.saturating_sub(1);
         let next = if *left > 0 {
@@ -72,7 +78,6 @@ impl Responder {
         if let Some(next) = next {
             self.timers.set(Timer::Announce(key, form), now + next);
         }
-        self.counters.announcements_sent += 1;
         Some(())
     }
 
@@ -97,9 +102,13 @@ impl Responder {
     ) -> Option<()> {
         let mac = self.voice(now, key)?;
         match (key.1, form) {
+            (IpAddr::V4(_), Form::Routers) => return None,
             (IpAddr::V4(address), Form::Plain) => ArpPacket::announcement(address, mac).encode(buf),
             (IpAddr::V4(address), Form::Reply) => {
                 ArpPacket::gratuitous_reply(address, mac).encode(buf);
+            }
+            (IpAddr::V6(address), Form::Routers) => {
+                NeighborAdvertisement::to_routers(address, mac, self.is_router(key.0)).encode(buf);
             }
             (IpAddr::V6(address), _) => {
                 NeighborAdvertisement::announcement(address, mac, self.is_router(key.0))

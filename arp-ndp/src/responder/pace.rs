@@ -27,6 +27,8 @@ pub(super) enum Form {
     Plain,
     /// By a reply. IPv4 alone.
     Reply,
+    /// To routers that do not know the address yet. IPv6 alone.
+    Routers,
 }
 
 /// What goes before what: no address is announced again before each was announced once.

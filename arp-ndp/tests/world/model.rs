@@ -4,7 +4,9 @@ use std::{
     time::Duration,
 };
 
-use vipcast_arp_ndp::{ArpOperation, ArpPacket, LeaseId, LinkId, MacAddr, NdpMessage};
+use vipcast_arp_ndp::{
+    ArpOperation, ArpPacket, LeaseId, LinkId, MacAddr, NdpMessage, NeighborAdvertisement,
+};
 use vipcast_sans_io::Instant;
 
 use super::{Flaw, Question, Stimulus, our_mac};
@@ -127,12 +129,14 @@ impl Model {
             }
             (_, Ok(NdpMessage::Solicitation(packet))) => (IpAddr::V6(packet.from), None, false),
             (_, Ok(NdpMessage::Advertisement(packet))) => {
-                if packet.from != packet.target || !packet.overriding || packet.target_mac.is_none()
-                {
+                let routers =
+                    NeighborAdvertisement::to_routers(packet.target, source, packet.router);
+                let overrides = packet.overriding || packet == routers;
+                if packet.from != packet.target || !overrides || packet.target_mac.is_none() {
                     return Some("not the advertisement of an owner");
                 }
                 let heard = packet.solicited.then_some(IpAddr::V6(packet.to));
-                (IpAddr::V6(packet.target), heard, heard.is_none())
+                (IpAddr::V6(packet.target), heard, heard.is_none() && packet != routers)
             }
             (Err(_), Err(_)) => return Some("unreadable"),
         };

@@ -21,6 +21,12 @@ pub(crate) struct Layer2Args {
     #[arg(long, value_name = "REGEX")]
     exclude_links: Vec<LinkPattern>,
 
+    /// Keep this machine's kernel from answering ARP for service addresses that somebody else puts on
+    /// it, as kube-proxy does in its IPVS mode; `--deliver local` does so of itself. By nftables,
+    /// taken back on exit
+    #[arg(long)]
+    guard: bool,
+
     /// How many frames leave each link in a second on our own account, answers not counted
     /// [default: 200]. A switch that inspects ARP on a port that it does not trust may shut the port
     /// above 15: trust the port, or give 10
@@ -36,6 +42,7 @@ pub(crate) struct Layer2Args {
 impl Layer2Args {
     /// Sets what was given; the rest stays as it is.
     pub(crate) fn apply(&self, config: &mut NodeConfig) {
+        config.guard = self.guard;
         let layer2 = &mut config.layer2;
         layer2.links.include.clone_from(&self.links);
         if !self.exclude_links.is_empty() {

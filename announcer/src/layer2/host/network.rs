@@ -46,7 +46,9 @@ impl Host {
         for index in gone {
             self.responder.remove_link(LinkId(index));
             for kind in KINDS {
-                self.sockets.remove(&socket_number(index, kind));
+                if let Some(socket) = self.sockets.remove(&socket_number(index, kind)) {
+                    self.filters.count(&socket);
+                }
             }
         }
         let old: BTreeMap<u32, &LinkState> =
@@ -68,8 +70,14 @@ impl Host {
         self.report.links = links;
         self.gateways.links_changed(now, &self.report.links, &mut self.responder);
         self.open_sockets();
+        self.narrow_filters();
         self.claim();
         Ok(())
+    }
+
+    /// Lets the kernel drop what cannot concern this node.
+    pub(super) fn narrow_filters(&mut self) {
+        self.filters.narrow(&self.sockets, &self.report.links, &self.table, &self.asking);
     }
 
     /// Follows the routes to the gateways, if it is time to.

@@ -168,14 +168,38 @@ fn no_target_at_all_passes_nothing_and_all_addresses_pass_everything() {
     assert!(passes(&instructions(FrameKind::Arp, Some(&all)), &frame, None));
 }
 
+fn hosts(numbers: impl Iterator<Item = u32>) -> Vec<IpNet> {
+    numbers.map(|host| IpNet::from(std::net::IpAddr::V4(Ipv4Addr::from_bits(host)))).collect()
+}
+
 #[test]
-fn more_targets_than_a_program_holds_pass_everything() {
-    let many: Vec<IpNet> = (0..2_000_u32)
-        .map(|host| IpNet::from(std::net::IpAddr::V4(Ipv4Addr::from_bits(host))))
-        .collect();
+fn addresses_side_by_side_cost_as_much_as_one() {
+    let row = hosts((0..8_192).map(|host| 0x0a00_0000 + host));
+    let program = instructions(FrameKind::Arp, Some(&row));
+    assert!(program.len() < 50, "{}", program.len());
+    assert!(passes(&program, &arp(1, [10, 9, 9, 9], [10, 0, 31, 255]), None));
+    assert!(!passes(&program, &arp(1, [10, 9, 9, 9], [10, 0, 32, 0]), None));
+}
+
+#[test]
+fn more_targets_than_a_program_holds_are_widened_and_all_pass() {
+    // 10.x.y.77 for 2,000 networks.
+    let many = hosts((0..2_000).map(|net| 0x0a00_004d + net * 256));
     let program = instructions(FrameKind::Arp, Some(&many));
-    assert!(program.len() < 50);
-    assert!(passes(&program, &arp(1, [10, 0, 0, 1], [10, 0, 0, 2]), None));
-    assert!(!passes(&program, &arp(3, [10, 0, 0, 1], [10, 0, 0, 2]), None));
-    assert!(instructions(FrameKind::Arp, Some(&many[..150])).len() > 800);
+    assert!(program.len() <= MAX_INSTRUCTIONS);
+    for net in [0_u16, 1, 1_000, 1_999] {
+        let [high, low] = net.to_be_bytes();
+        assert!(passes(&program, &arp(1, [192, 0, 2, 1], [10, high, low, 77]), None), "{net}");
+    }
+    assert!(!passes(&program, &arp(1, [192, 0, 2, 1], [10, 9, 0, 77]), None), "a foreign network");
+    let scattered: Vec<IpNet> = (0..400_u128)
+        .map(|host| std::net::IpAddr::from(Ipv6Addr::from_bits(host << 100 | host << 3)))
+        .map(IpNet::from)
+        .collect();
+    let program = instructions(FrameKind::Nd, Some(&scattered));
+    assert!(program.len() <= MAX_INSTRUCTIONS);
+    for net in &scattered {
+        let target = net.addr().to_string();
+        assert!(passes(&program, &nd(135, "fe80::1", "ff02::1:ff00:1", &target), None), "{target}");
+    }
 }

@@ -32,6 +32,10 @@ fn told(advertisement: NeighborAdvertisement) -> NdpMessage {
     NdpMessage::Advertisement(advertisement)
 }
 
+fn to_routers(router: bool) -> NeighborAdvertisement {
+    NeighborAdvertisement::to_routers(VIP6, OURS, router)
+}
+
 fn hear(responder: &mut Responder, now: Instant, message: NdpMessage) -> Verdict {
     let mut bytes = Vec::new();
     message.encode(&mut bytes);
@@ -172,9 +176,23 @@ fn a_granted_address_is_advertised_three_times_a_second_apart_rfc_4861_7_2_6() {
         let now = START + Duration::from_secs(second);
         assert!(second == 0 || responder.poll_timeout() == Some(now));
         responder.handle_timeout(now);
-        assert_eq!(sent6(&mut responder, now), [announcement], "{second}");
+        let mut expected = vec![announcement];
+        // Routers that do not know the address yet are told once (RFC 9131 §4.1.1).
+        expected.extend((second == 0).then(|| told(to_routers(false))));
+        assert_eq!(sent6(&mut responder, now), expected, "{second}");
     }
     assert_eq!(responder.poll_timeout(), None);
+}
+
+#[test]
+fn routers_that_do_not_know_an_address_are_told_and_nothing_of_theirs_is_replaced() {
+    let mut buf = Vec::new();
+    to_routers(true).encode(&mut buf);
+    assert_eq!(buf[..6], [0x33, 0x33, 0, 0, 0, 2]);
+    let told = to_routers(true);
+    assert_eq!(told.to, "ff02::2".parse::<Ipv6Addr>().unwrap());
+    assert!(told.router && !told.overriding && !told.solicited);
+    assert_eq!(NdpMessage::decode(&buf), Ok(NdpMessage::Advertisement(told)));
 }
 
 #[test]
@@ -183,7 +201,7 @@ fn a_router_says_that_it_is_one_rfc_4861_7_2_4() {
     responder.set_forwarding(LINK, true);
     responder.grant(START, CLAIM6);
     let announcement = NeighborAdvertisement::announcement(VIP6, OURS, true);
-    assert_eq!(sent6(&mut responder, START), [told(announcement)]);
+    assert_eq!(sent6(&mut responder, START), [told(announcement), told(to_routers(true))]);
     solicit(&mut responder, START, solicitation());
     let reply = NeighborAdvertisement::reply(&solicitation(), OURS, true);
     assert_eq!(sent6(&mut responder, START), [told(reply)]);
