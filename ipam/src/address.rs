@@ -18,6 +18,7 @@ const V4_MASK: u64 = 0xffff_ffff;
 
 impl Address {
     pub(crate) const MIN: Self = Self::from_bits(0);
+    pub(crate) const MAX: Self = Self::from_bits(u128::MAX);
     /// The first and the last IPv4 address.
     pub(crate) const FIRST_V4: Self = Self { high: 0, low: MAPPED };
     pub(crate) const LAST_V4: Self = Self { high: 0, low: MAPPED | V4_MASK };

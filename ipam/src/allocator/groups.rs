@@ -1,12 +1,13 @@
 use alloc::{
     boxed::Box,
-    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
+    vec::Vec,
 };
 use core::ops::Range;
 
 use hashbrown::HashTable;
 
-use super::{shared::Shared, slab::Slab};
+use super::{few::FewOrMany, shared::Shared, slab::Slab};
 use crate::{Port, address::Address, hash};
 
 /// Sharing key and backend key, both as one number, and the addresses that all holders share under them.
@@ -30,9 +31,10 @@ struct Group {
     /// How many owners have these keys.
     owners: u32,
     /// By segment, then address.
-    addresses: BTreeSet<(u32, Address)>,
-    /// On how many of the addresses a port is in use.
-    ports: BTreeMap<Port, u32>,
+    addresses: FewOrMany<(u32, Address), 1>,
+    /// On how many of the addresses a port is in use. Nothing while there was never more than one, as the address itself
+    /// knows that.
+    ports: Option<BTreeMap<Port, u32>>,
 }
 
 impl Groups {
@@ -56,8 +58,8 @@ impl Groups {
                 key: key.into(),
                 backend: backend.into(),
                 owners: 0,
-                addresses: BTreeSet::new(),
-                ports: BTreeMap::new(),
+                addresses: FewOrMany::None,
+                ports: None,
             });
             let hash = hash::of_texts(key, backend);
             let groups = &self.groups;
@@ -92,14 +94,15 @@ impl Groups {
 
     /// Brings the index up to date after a holder of an address came or went.
     ///
-    /// `before` are the keys that all holders had in common; `shared` is the state after the change.
+    /// `before` are the keys that all holders had in common; `shared` is the state after the change. Says for which group
+    /// [`count_ports`](Self::count_ports) must be called.
     pub(crate) fn reindex(
         &mut self,
         place: (u32, Address),
         shared: &Shared,
         before: Option<u32>,
         changed: Changed<'_>,
-    ) {
+    ) -> Option<u32> {
         let after = shared.common_group();
         // In use by this holder alone, and by nobody any more.
         let fresh = |port: &Port| shared.users(*port).nth(1).is_none();
@@ -116,19 +119,32 @@ impl Groups {
                 Changed::Added(ports) => {
                     let old = |port: &Port| !(ports.contains(port) && fresh(port));
                     group.free_ports(shared.ports().filter(old));
-                    group.addresses.remove(&place);
+                    group.leave(place);
                 }
                 Changed::Removed(ports) => {
                     group.free_ports(shared.ports().chain(ports.iter().copied().filter(gone)));
-                    group.addresses.remove(&place);
+                    group.leave(place);
                 }
             }
         }
-        if let Some(group) = after.filter(|_| before != after) {
-            let group = self.groups.at_mut(group);
-            group.use_ports(shared.ports());
-            group.addresses.insert(place);
-        }
+        let number = after.filter(|_| before != after)?;
+        let group = self.groups.at_mut(number);
+        group.use_ports(shared.ports());
+        group.addresses.insert(place);
+        (group.ports.is_none() && group.addresses.len() > 1).then_some(number)
+    }
+
+    /// Counts the ports of a group with a second address; `of` tells those of an address.
+    pub(crate) fn count_ports<P: Iterator<Item = Port>>(
+        &mut self,
+        number: u32,
+        of: impl Fn(Address) -> P,
+    ) {
+        let group = self.groups.at_mut(number);
+        let ports: Vec<Port> =
+            group.addresses.iter().flat_map(|(_, address)| of(address)).collect();
+        group.ports = Some(BTreeMap::new());
+        group.use_ports(ports.into_iter());
     }
 
     /// The addresses of a group in some segments, ascending; none where every address of the group has one of the ports in
@@ -140,38 +156,51 @@ impl Groups {
         mut ports: impl Iterator<Item = &'a Port>,
     ) -> impl Iterator<Item = (u32, Address)> {
         let group = self.groups.at(number);
+        let all = group.addresses.len() as u32;
         let everywhere =
-            |port| group.ports.get(port).copied() == Some(group.addresses.len() as u32);
+            |port| group.ports.as_ref().is_some_and(|counts| counts.get(port) == Some(&all));
         let hopeless = ports.any(everywhere);
-        let end = if hopeless { segments.start } else { segments.end };
-        let places = (segments.start, Address::MIN)..(end, Address::MIN);
-        group.addresses.range(places).copied()
+        let last = segments.end.checked_sub(1).filter(|last| *last >= segments.start && !hopeless);
+        let places = last.map(|last| ((segments.start, Address::MIN), (last, Address::MAX)));
+        places.into_iter().flat_map(|(first, last)| group.addresses.between(first, last))
     }
 
     /// Forgets all addresses and keeps the keys.
     pub(crate) fn clear_addresses(&mut self) {
         for group in self.groups.iter_mut() {
-            group.addresses.clear();
-            group.ports.clear();
+            group.addresses = FewOrMany::None;
+            group.ports = None;
         }
     }
 }
 
 impl Group {
     fn use_ports(&mut self, ports: impl Iterator<Item = Port>) {
-        for port in ports {
-            *self.ports.entry(port).or_default() += 1;
+        if let Some(counts) = &mut self.ports {
+            for port in ports {
+                *counts.entry(port).or_default() += 1;
+            }
         }
     }
 
     fn free_ports(&mut self, ports: impl Iterator<Item = Port>) {
+        let Some(counts) = &mut self.ports else {
+            return;
+        };
         for port in ports {
-            if let Entry::Occupied(mut count) = self.ports.entry(port) {
+            if let Entry::Occupied(mut count) = counts.entry(port) {
                 *count.get_mut() -= 1;
                 if *count.get() == 0 {
                     count.remove();
                 }
             }
+        }
+    }
+
+    fn leave(&mut self, place: (u32, Address)) {
+        self.addresses.remove(place);
+        if self.addresses.len() == 0 {
+            self.ports = None;
         }
     }
 }

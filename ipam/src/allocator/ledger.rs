@@ -161,7 +161,9 @@ impl Ledger {
         }
         let before = shared.common_group();
         shared.add(slot, record, counts);
-        self.groups.reindex((segment, address), shared, before, Changed::Added(record.ports()));
+        let changed = Changed::Added(record.ports());
+        let uncounted = self.groups.reindex((segment, address), shared, before, changed);
+        self.count_ports(uncounted);
     }
 
     /// The owner of `slot` does not hold an address any more. Where nobody else does, it waits for that owner if it is to
@@ -195,8 +197,10 @@ impl Ledger {
         let shared = &mut entry.get_mut().1;
         let before = shared.common_group();
         shared.remove(slot, record);
-        self.groups.reindex((segment, address), shared, before, Changed::Removed(record.ports()));
-        match (shared.holders().len(), shared.holders().first().copied()) {
+        let changed = Changed::Removed(record.ports());
+        let uncounted = self.groups.reindex((segment, address), shared, before, changed);
+        let first = shared.holders().iter().next();
+        match (shared.holders().len(), first) {
             (0, _) => {
                 entry.remove();
                 space.vacate(pools, pool, address, retain.then_some(&record.owner));
@@ -207,6 +211,18 @@ impl Ledger {
             }
             _ => {}
         }
+        self.count_ports(uncounted);
+    }
+
+    fn count_ports(&mut self, group: Option<u32>) {
+        if let Some(group) = group {
+            let shared = &self.shared;
+            let of = |address| {
+                let found = shared.find(hash::of_address(address), |entry| entry.0 == address);
+                found.into_iter().flat_map(|(_, shared)| shared.ports())
+            };
+            self.groups.count_ports(group, of);
+        }
     }
 
     /// Forgets which addresses are held, but no record. Says whose addresses may be shared.
@@ -215,15 +231,14 @@ impl Ledger {
         self.quotas.clear();
         self.groups.clear_addresses();
         let shared = core::mem::take(&mut self.shared);
-        let holders = shared.iter().flat_map(|(_, shared)| shared.holders());
-        holders.copied().collect()
+        shared.iter().flat_map(|(_, shared)| shared.holders().iter()).collect()
     }
 
     /// Whoever holds an address, in no particular order.
     pub(crate) fn holders(&self, address: Address) -> impl Iterator<Item = u32> {
-        let shared = self.shared(address).map(Shared::holders);
+        let shared = self.shared(address);
         let alone = if shared.is_none() { self.alone(address) } else { None };
-        shared.into_iter().flatten().copied().chain(alone)
+        shared.into_iter().flat_map(|shared| shared.holders().iter()).chain(alone)
     }
 
     /// Whether somebody else in the namespace of `slot` holds an address.
@@ -239,7 +254,7 @@ impl Ledger {
     ) -> bool {
         let namespace = owner.namespace();
         if let Some(shared) = self.shared(address) {
-            let own = slot.is_some_and(|slot| shared.holders().contains(&slot));
+            let own = slot.is_some_and(|slot| shared.holders().contains(slot));
             return shared.in_namespace(owner) > u32::from(own);
         }
         let alone = self.alone(address).filter(|other| Some(*other) != slot);
@@ -292,7 +307,7 @@ impl Ledger {
                 return Err((user, SharingRefusal::PortInUse { port: *port }));
             }
         }
-        let own = claim.slot.filter(|slot| shared.holders().contains(slot));
+        let own = claim.slot.filter(|slot| shared.holders().contains(*slot));
         if rule == CrossNamespace::WithConsent && !self.all_consent(shared, claim, own) {
             return refuse(SharingRefusal::NoConsent);
         }
@@ -304,9 +319,9 @@ impl Ledger {
             return shared.consents(claim.owner, claim.namespaces);
         }
         // The owner is counted itself, perhaps with an older consent: look at the others one by one.
-        let mut others = shared.holders().iter().filter(|slot| Some(**slot) != own);
+        let mut others = shared.holders().iter().filter(|slot| Some(*slot) != own);
         others.all(|slot| {
-            let record = self.record(*slot);
+            let record = self.record(slot);
             let theirs = record.owner.namespace();
             let agreed = |sharing: &Sharing| sharing.namespaces.contains(claim.owner.namespace());
             theirs == claim.owner.namespace()

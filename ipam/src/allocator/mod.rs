@@ -10,6 +10,7 @@ use crate::{
 mod choose;
 mod exact;
 mod explain;
+mod few;
 mod fit;
 mod free;
 mod freed;

@@ -1,4 +1,5 @@
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
@@ -7,17 +8,25 @@ use alloc::{
 
 use core::borrow::Borrow;
 
-use super::record::Record;
+use super::{few::FewOrMany, record::Record};
 use crate::{Owner, Port, hash};
 
 /// The holders of one address, where there are several or where one would share it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shared {
-    holders: BTreeSet<u32>,
+    holders: Holders,
     /// Who uses which port; only of those with a sharing key.
-    ports: BTreeSet<(Port, u32)>,
+    ports: FewOrMany<(Port, u32), 12>,
     group: KeyCount,
-    /// Other keys than those of `group`; none as a rule.
+    rest: Option<Box<Rest>>,
+}
+
+pub(crate) type Holders = FewOrMany<u32, 12>;
+
+/// What few shared addresses need.
+#[derive(Clone, Debug, Default)]
+struct Rest {
+    /// Other keys than those of the first group.
     other_groups: Vec<KeyCount>,
     /// Empty where nothing asks for it.
     namespaces: BTreeMap<Namespace, u32>,
@@ -55,83 +64,90 @@ impl Shared {
         }
         match self.count_of(group) {
             Some(count) => count.holders += 1,
-            None => self.other_groups.push(KeyCount { group, holders: 1 }),
+            None => self.rest_mut().other_groups.push(KeyCount { group, holders: 1 }),
         }
         if counts_namespaces {
-            *self.namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
+            *self.rest_mut().namespaces.entry(Namespace::of(&record.owner)).or_default() += 1;
         }
-        if let Some(sharing) = record.sharing() {
-            for port in sharing.ports.as_slice() {
-                self.ports.insert((*port, slot));
-            }
-            for namespace in agreed(record) {
-                *self.consents.entry(namespace.clone()).or_default() += 1;
-            }
+        for port in record.ports() {
+            self.ports.insert((*port, slot));
+        }
+        for namespace in agreed(record) {
+            *self.rest_mut().consents.entry(namespace.clone()).or_default() += 1;
         }
     }
 
     pub(crate) fn remove(&mut self, slot: u32, record: &Record) {
-        self.holders.remove(&slot);
+        self.holders.remove(slot);
         let group = record.sharing().map(|sharing| sharing.group);
         if let Some(count) = self.count_of(group) {
             count.holders -= 1;
         }
-        self.other_groups.retain(|count| count.holders > 0);
-        if self.group.holders == 0 {
-            self.group = self.other_groups.pop().unwrap_or_default();
+        for port in record.ports() {
+            self.ports.remove((*port, slot));
         }
-        if !self.namespaces.is_empty() {
-            count_down(&mut self.namespaces, &Namespace::of(&record.owner));
-        }
-        if let Some(sharing) = record.sharing() {
-            for port in sharing.ports.as_slice() {
-                self.ports.remove(&(*port, slot));
+        if let Some(rest) = self.rest.as_deref_mut() {
+            rest.other_groups.retain(|count| count.holders > 0);
+            if !rest.namespaces.is_empty() {
+                count_down(&mut rest.namespaces, &Namespace::of(&record.owner));
             }
             for namespace in agreed(record) {
-                count_down(&mut self.consents, namespace.as_str());
+                count_down(&mut rest.consents, namespace.as_str());
             }
+        }
+        if self.group.holders == 0 {
+            let other = self.rest.as_deref_mut().and_then(|rest| rest.other_groups.pop());
+            self.group = other.unwrap_or_default();
         }
     }
 
-    pub(crate) const fn holders(&self) -> &BTreeSet<u32> {
+    pub(crate) const fn holders(&self) -> &Holders {
         &self.holders
     }
 
     /// The keys that all holders have, and the ports that are in use under them.
     pub(crate) fn common_group(&self) -> Option<u32> {
-        self.group.group.filter(|_| self.other_groups.is_empty())
+        let alone = self.rest.as_ref().is_none_or(|rest| rest.other_groups.is_empty());
+        self.group.group.filter(|_| alone)
     }
 
     fn count_of(&mut self, group: Option<u32>) -> Option<&mut KeyCount> {
-        let mut all = core::iter::once(&mut self.group).chain(&mut self.other_groups);
+        let others = self.rest.iter_mut().flat_map(|rest| &mut rest.other_groups);
+        let mut all = core::iter::once(&mut self.group).chain(others);
         all.find(|count| count.group == group)
+    }
+
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_insert_default()
     }
 
     /// Who uses a port.
     pub(crate) fn users(&self, port: Port) -> impl Iterator<Item = u32> {
-        let users = self.ports.range((port, 0)..=(port, u32::MAX));
-        users.map(|(_, slot)| *slot)
+        self.ports.between((port, 0), (port, u32::MAX)).map(|(_, slot)| slot)
     }
 
     pub(crate) fn ports(&self) -> impl Iterator<Item = Port> {
         let mut before = None;
         self.ports.iter().filter_map(move |(port, _)| {
-            let first = before != Some(*port);
-            before = Some(*port);
-            first.then_some(*port)
+            let first = before != Some(port);
+            before = Some(port);
+            first.then_some(port)
         })
     }
 
     /// How many holders are in the namespace of an owner.
     pub(crate) fn in_namespace(&self, owner: &Owner) -> u32 {
-        self.namespaces.get(&Namespace::of(owner)).copied().unwrap_or(0)
+        let count = self.rest.as_ref().and_then(|rest| rest.namespaces.get(&Namespace::of(owner)));
+        count.copied().unwrap_or(0)
     }
 
     /// Whether all holders would share with `owner`, which agrees to share with `agreed`, and it with them.
     pub(crate) fn consents(&self, owner: &Owner, agreed: &BTreeSet<String>) -> bool {
         let inside = self.in_namespace(owner);
-        let willing = self.consents.get(owner.namespace()).copied().unwrap_or(0);
-        let mut theirs = self.namespaces.keys().map(|other| &*other.name);
+        let rest = self.rest.as_deref();
+        let willing = rest.and_then(|rest| rest.consents.get(owner.namespace()));
+        let willing = willing.copied().unwrap_or(0);
+        let mut theirs = rest.iter().flat_map(|rest| rest.namespaces.keys()).map(|it| &*it.name);
         inside + willing == self.holders.len() as u32
             && theirs.all(|other| other == owner.namespace() || agreed.contains(other))
     }
