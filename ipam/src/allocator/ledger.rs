@@ -12,6 +12,7 @@ use super::{
     groups::{Changed, Groups},
     record::{Record, Sharing, Terms},
     shared::Shared,
+    shares::Shares,
     slab::Slab,
     space::Space,
 };
@@ -26,7 +27,7 @@ pub(crate) struct Ledger {
     /// the address itself.
     by_address: HashTable<(u32, u32)>,
     /// All other addresses that are held.
-    shared: HashTable<(Address, Box<Shared>)>,
+    shared: Shares,
     pub(crate) groups: Groups,
     /// How many addresses of a pool with quotas a namespace holds.
     quotas: BTreeMap<(u32, Arc<str>), u64>,
@@ -68,7 +69,7 @@ impl Ledger {
             records: Slab::new(),
             by_owner: HashTable::new(),
             by_address: HashTable::new(),
-            shared: HashTable::new(),
+            shared: Shares::new(),
             groups: Groups::new(),
             quotas: BTreeMap::new(),
         }
@@ -134,27 +135,25 @@ impl Ledger {
             let namespace = self.record(slot).owner.shared_namespace().clone();
             *self.quotas.entry((pool, namespace)).or_default() += 1;
         }
-        let is_shared = self.shared(address).is_some();
+        let shared = self.shared.number(address);
         // Two addresses of one record may have the same tag, and this one is not joined yet.
-        let alone = (!is_shared).then(|| self.alone(address)).flatten().filter(|at| *at != slot);
-        if alone.is_none() && !is_shared {
+        let alone = if shared.is_none() { self.alone(address) } else { None };
+        let alone = alone.filter(|other| *other != slot);
+        if alone.is_none() && shared.is_none() {
             space.occupy(pools, pool, address);
             if self.record(slot).sharing().is_none() {
                 self.insert_alone(address, slot);
                 return;
             }
         }
-        if !is_shared {
-            let rehash = |entry: &(Address, _)| hash::of_address(entry.0);
-            self.shared.insert_unique(hash::of_address(address), (address, Box::default()), rehash);
-        }
+        let number = shared.unwrap_or_else(|| self.shared.insert(address));
         let rules = pools.pool(pool);
         let counts = rules.has_quota() || rules.cross_namespace() == CrossNamespace::WithConsent;
+        if let Some(sharing) = self.records.at_mut(slot).sharing_mut() {
+            sharing.joined = number;
+        }
         let record = self.records.at(slot);
-        let found = self.shared.find_mut(hash::of_address(address), |entry| entry.0 == address);
-        let Some((_, shared)) = found else {
-            return;
-        };
+        let shared = self.shared.at_mut(number);
         if let Some(other) = alone {
             shared.add(other, self.records.at(other), counts);
             remove_alone(&mut self.by_address, address, other);
@@ -186,15 +185,19 @@ impl Ledger {
                 *count -= 1;
             }
         }
-        let found = self.shared.find_entry(hash::of_address(address), |entry| entry.0 == address);
-        let Ok(mut entry) = found else {
+        let guess = self.record(slot).sharing().map(|sharing| sharing.joined);
+        let number = match guess {
+            Some(guess) => self.shared.number_near(guess, address),
+            None => self.shared.number(address),
+        };
+        let Some(number) = number else {
             remove_alone(&mut self.by_address, address, slot);
             let former = retain.then(|| &self.records.at(slot).owner);
             space.vacate(pools, pool, address, former);
             return;
         };
         let record = self.records.at(slot);
-        let shared = &mut entry.get_mut().1;
+        let shared = self.shared.at_mut(number);
         let before = shared.common_group();
         shared.remove(slot, record);
         let changed = Changed::Removed(record.ports());
@@ -202,11 +205,11 @@ impl Ledger {
         let first = shared.holders().iter().next();
         match (shared.holders().len(), first) {
             (0, _) => {
-                entry.remove();
+                self.shared.remove(number);
                 space.vacate(pools, pool, address, retain.then_some(&record.owner));
             }
             (1, Some(last)) if self.records.at(last).sharing().is_none() => {
-                entry.remove();
+                self.shared.remove(number);
                 self.insert_alone(address, last);
             }
             _ => {}
@@ -217,10 +220,7 @@ impl Ledger {
     fn count_ports(&mut self, group: Option<u32>) {
         if let Some(group) = group {
             let shared = &self.shared;
-            let of = |address| {
-                let found = shared.find(hash::of_address(address), |entry| entry.0 == address);
-                found.into_iter().flat_map(|(_, shared)| shared.ports())
-            };
+            let of = |address| shared.find(address).into_iter().flat_map(Shared::ports);
             self.groups.count_ports(group, of);
         }
     }
@@ -230,13 +230,13 @@ impl Ledger {
         self.by_address.clear();
         self.quotas.clear();
         self.groups.clear_addresses();
-        let shared = core::mem::take(&mut self.shared);
-        shared.iter().flat_map(|(_, shared)| shared.holders().iter()).collect()
+        let shared = core::mem::replace(&mut self.shared, Shares::new());
+        shared.iter().flat_map(|shared| shared.holders().iter()).collect()
     }
 
     /// Whoever holds an address, in no particular order.
     pub(crate) fn holders(&self, address: Address) -> impl Iterator<Item = u32> {
-        let shared = self.shared(address);
+        let shared = self.shared.find(address);
         let alone = if shared.is_none() { self.alone(address) } else { None };
         shared.into_iter().flat_map(|shared| shared.holders().iter()).chain(alone)
     }
@@ -253,7 +253,7 @@ impl Ledger {
         slot: Option<u32>,
     ) -> bool {
         let namespace = owner.namespace();
-        if let Some(shared) = self.shared(address) {
+        if let Some(shared) = self.shared.find(address) {
             let own = slot.is_some_and(|slot| shared.holders().contains(slot));
             return shared.in_namespace(owner) > u32::from(own);
         }
@@ -284,7 +284,7 @@ impl Ledger {
         let Some((key, backend)) = claim.keys else {
             return refuse(SharingRefusal::NoKey);
         };
-        let Some(shared) = self.shared(address) else {
+        let Some(shared) = self.shared.find(address) else {
             return refuse(SharingRefusal::OtherKey);
         };
         if claim.group.is_none() || shared.common_group() != claim.group {
@@ -355,11 +355,6 @@ impl Ledger {
         found.map(|(_, slot)| *slot)
     }
 
-    fn shared(&self, address: Address) -> Option<&Shared> {
-        let found = self.shared.find(hash::of_address(address), |entry| entry.0 == address);
-        found.map(|(_, shared)| &**shared)
-    }
-
     fn insert_alone(&mut self, address: Address, slot: u32) {
         let tag = tag(address);
         self.by_address.insert_unique(spread(tag), (tag, slot), |(tag, _)| spread(*tag));
@@ -374,11 +369,11 @@ fn remove_alone(by_address: &mut HashTable<(u32, u32)>, address: Address, slot: 
 }
 
 /// Half of the hash of an address: enough to find it, and all that an entry needs to remember.
-fn tag(address: Address) -> u32 {
+pub(crate) fn tag(address: Address) -> u32 {
     (hash::of_address(address) >> 32) as u32
 }
 
 /// A full hash again, as the table looks at both ends of it.
-fn spread(tag: u32) -> u64 {
+pub(crate) fn spread(tag: u32) -> u64 {
     u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -22,6 +22,7 @@ mod record;
 mod retained;
 mod settle;
 mod shared;
+mod shares;
 mod slab;
 mod snapshot;
 mod space;

@@ -47,10 +47,9 @@ impl<'a, T: Copy + 'a> FromIterator<&'a T> for OneOrMany<T> {
 }
 
 /// What must be remembered of a request, beside what is held.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
-    pub(crate) labels: Labels,
-    pub(crate) namespace_labels: Labels,
+    pub(crate) labels: Option<Box<BothLabels>>,
     pub(crate) two_pools: bool,
     pub(crate) sharing: Option<Sharing>,
     /// The family that was preferred too.
@@ -59,11 +58,27 @@ pub(crate) struct Terms {
     pub(crate) was_dual: bool,
 }
 
-/// Consent to share.
+/// Labels of an owner and of its namespace, of which one has some.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BothLabels {
+    owner: Labels,
+    namespace: Labels,
+}
+
+impl BothLabels {
+    pub(crate) fn some(owner: &Labels, namespace: &Labels) -> Option<Box<Self>> {
+        let any = !owner.is_empty() || !namespace.is_empty();
+        any.then(|| Box::new(Self { owner: owner.clone(), namespace: namespace.clone() }))
+    }
+}
+
+/// Consent to share.
+#[derive(Clone, Debug)]
 pub(crate) struct Sharing {
     /// The number of sharing key and backend key.
     pub(crate) group: u32,
+    /// The number of the last address that was joined. A guess, so that it is found at once.
+    pub(crate) joined: u32,
     /// Ascending.
     pub(crate) ports: OneOrMany<Port>,
     pub(crate) namespaces: BTreeSet<String>,
@@ -73,8 +88,7 @@ impl Terms {
     /// Whether they are what `request` says; `missing` and `was_dual` come from elsewhere.
     pub(crate) fn agree(&self, request: &Request, group: Option<u32>) -> bool {
         self.two_pools == request.two_pools
-            && self.labels == request.labels
-            && self.namespace_labels == request.namespace_labels
+            && self.labels() == (&request.labels, &request.namespace_labels)
             && self.sharing_agrees(request, group)
     }
 
@@ -89,9 +103,16 @@ impl Terms {
         }
     }
 
+    /// Those of the owner and those of its namespace.
+    pub(crate) fn labels(&self) -> (&Labels, &Labels) {
+        match self.labels.as_deref() {
+            Some(labels) => (&labels.owner, &labels.namespace),
+            None => (&NO_LABELS, &NO_LABELS),
+        }
+    }
+
     pub(crate) fn is_plain(&self) -> bool {
-        self.labels.is_empty()
-            && self.namespace_labels.is_empty()
+        self.labels.is_none()
             && !self.two_pools
             && self.sharing.is_none()
             && self.missing.is_none()
@@ -111,15 +132,16 @@ impl Record {
         self.terms.as_deref()?.sharing.as_ref()
     }
 
+    pub(crate) fn sharing_mut(&mut self) -> Option<&mut Sharing> {
+        self.terms.as_deref_mut()?.sharing.as_mut()
+    }
+
     /// The ports under which it shares.
     pub(crate) fn ports(&self) -> &[Port] {
         self.sharing().map_or(&[], |sharing| sharing.ports.as_slice())
     }
 
     pub(crate) fn labels(&self) -> (&Labels, &Labels) {
-        match self.terms.as_deref() {
-            Some(terms) => (&terms.labels, &terms.namespace_labels),
-            None => (&NO_LABELS, &NO_LABELS),
-        }
+        self.terms.as_deref().map_or((&NO_LABELS, &NO_LABELS), Terms::labels)
     }
 }

@@ -8,7 +8,7 @@ use super::{
     exact::wanted,
     fit::Holder,
     ledger::{Claim, Ports},
-    record::{OneOrMany, Record, Sharing, Terms, key},
+    record::{BothLabels, OneOrMany, Record, Sharing, Terms, key},
 };
 use crate::{
     AllocateError, Assignment, Families, Family, Request,
@@ -229,12 +229,12 @@ impl Allocator {
         }
         let sharing = key(request).map(|key| Sharing {
             group: self.ledger.groups.enter(key, &request.backend_key),
+            joined: 0,
             ports: request.ports.iter().collect(),
             namespaces: request.sharing_namespaces.clone(),
         });
         Some(Box::new(Terms {
-            labels: request.labels.clone(),
-            namespace_labels: request.namespace_labels.clone(),
+            labels: BothLabels::some(&request.labels, &request.namespace_labels),
             two_pools: request.two_pools,
             sharing,
             missing,

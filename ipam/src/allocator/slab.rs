@@ -51,6 +51,12 @@ impl<T> Slab<T> {
         }
     }
 
+    /// The record at a slot, which may be out of use.
+    pub(crate) fn occupied(&self, slot: u32) -> Option<&T> {
+        let (chunk, place) = split(slot);
+        self.chunks.get(chunk)?.get(place)?.as_ref()
+    }
+
     pub(crate) fn at_mut(&mut self, slot: u32) -> &mut T {
         match self.entry(slot) {
             Some(value) => value,

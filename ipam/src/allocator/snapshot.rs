@@ -2,7 +2,7 @@ use alloc::{boxed::Box, vec::Vec};
 
 use super::{
     Allocator,
-    record::{OneOrMany, Record, Sharing, Terms},
+    record::{BothLabels, OneOrMany, Record, Sharing, Terms},
 };
 use crate::{
     Change, Pools, Snapshot, SnapshotError,
@@ -81,8 +81,8 @@ impl Allocator {
             }
         };
         let terms = record.terms.as_deref().map(|terms| EntryTerms {
-            labels: terms.labels.clone(),
-            namespace_labels: terms.namespace_labels.clone(),
+            labels: terms.labels().0.clone(),
+            namespace_labels: terms.labels().1.clone(),
             two_pools: terms.two_pools,
             sharing: terms.sharing.as_ref().map(sharing),
             missing: terms.missing,
@@ -105,11 +105,11 @@ impl Allocator {
             return None;
         }
         let terms = entry.terms.map(|terms| Terms {
-            labels: terms.labels,
-            namespace_labels: terms.namespace_labels,
+            labels: BothLabels::some(&terms.labels, &terms.namespace_labels),
             two_pools: terms.two_pools,
             sharing: terms.sharing.map(|sharing| Sharing {
                 group: self.ledger.groups.enter(&sharing.key, &sharing.backend),
+                joined: 0,
                 ports: sharing.ports.iter().collect(),
                 namespaces: sharing.namespaces,
             }),
