@@ -96,11 +96,26 @@ impl Host {
     /// Starts a program on the machine. Its input is empty, its output is read line by line; it is
     /// killed when the [`Process`] or the lab is dropped.
     pub fn spawn(&self, command: Command) -> Result<Process> {
-        let process = Process::spawn(&self.0.namespace, command)?;
+        Ok(self.hold(Process::spawn(&self.0.namespace, command)?))
+    }
+
+    /// As [`spawn`](Self::spawn), from a thread that does `before` first.
+    #[cfg(feature = "kube")]
+    pub(crate) fn spawn_after(
+        &self,
+        command: Command,
+        before: impl FnOnce() -> std::io::Result<()> + Send + 'static,
+    ) -> Result<Process> {
+        Ok(self.hold(Process::spawn_after(&self.0.namespace, command, before)?))
+    }
+
+    /// Sees to it that the lab ends it.
+    fn hold(&self, process: Process) -> Process {
         let mut processes = lock(&self.0.processes);
         processes.retain(|running| running.strong_count() > 0);
         processes.push(process.downgrade());
-        Ok(process)
+        drop(processes);
+        process
     }
 
     /// Kills whatever was spawned here and still runs.

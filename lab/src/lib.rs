@@ -74,6 +74,8 @@ pub mod harness;
 mod host;
 mod http;
 mod inject;
+#[cfg(feature = "kube")]
+pub mod kube;
 mod lab;
 mod lock;
 mod mac;

@@ -77,14 +77,35 @@ struct OutputState {
 
 impl Process {
     pub(crate) fn spawn(namespace: &Namespace, mut command: Command) -> Result<Self> {
-        let program = command.get_program().to_string_lossy().into_owned();
-        let name = format!("{program} on {}", namespace.name());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.process_group(0);
-        enter::forget_stage(&mut command);
-        let failed = format!("start {name}");
+        let name = Self::prepare(namespace, &mut command);
         // A process inherits the namespaces of the thread that starts it.
         let started = namespace.ask(move |_| command.spawn())?;
+        Self::adopt(name, started)
+    }
+
+    /// As [`spawn`](Self::spawn), from a thread of its own that does `before` first: what that changes
+    /// for the thread (mounts, root folder, capabilities), it changes for the process.
+    #[cfg(feature = "kube")]
+    pub(crate) fn spawn_after(
+        namespace: &Namespace,
+        mut command: Command,
+        before: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        let name = Self::prepare(namespace, &mut command);
+        let started = namespace.run(move || before().and_then(|()| command.spawn()))?;
+        Self::adopt(name, started)
+    }
+
+    /// Sets what is the same for all, and returns the name by which errors call it.
+    fn prepare(namespace: &Namespace, command: &mut Command) -> String {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.process_group(0);
+        enter::forget_stage(command);
+        format!("{} on {}", command.get_program().to_string_lossy(), namespace.name())
+    }
+
+    fn adopt(name: String, started: io::Result<Child>) -> Result<Self> {
+        let failed = format!("start {name}");
         let mut child = started.map_err(LabError::io(failed.as_str()))?;
         let group = Pid::from_child(&child);
         let pidfd = match pidfd_open(group, PidfdFlags::empty()) {

@@ -28,8 +28,9 @@ use crate::{
 };
 
 /// Answers on one port of a host, on all its addresses, present and future, IPv4 and IPv6:
-/// over TCP each HTTP request with a page that holds the host's name, over UDP each datagram with
-/// itself and the host's name behind it. It ends when dropped.
+/// over TCP each HTTP request with a page that holds the host's name, or the client's address where
+/// the path is `/client`; over UDP each datagram with itself and the host's name behind it. It ends
+/// when dropped.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -136,7 +137,12 @@ fn answer(mut stream: &TcpStream, name: &str) -> io::Result<()> {
             read => head.extend_from_slice(&buffer[..read]),
         }
     }
-    let body = format!("{name}\n");
+    let body = if head.starts_with(b"GET /client ") {
+        // Seen through a socket for both families, an IPv4 address wears an IPv6 one.
+        format!("{}\n", stream.peer_addr()?.ip().to_canonical())
+    } else {
+        format!("{name}\n")
+    };
     write!(
         stream,
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\

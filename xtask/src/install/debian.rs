@@ -34,6 +34,10 @@ pub(crate) const RACE_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "nftables", program: "nft" },
 ];
 
+/// What the tests on Kubernetes run beside our own programs: kube-proxy writes its rules with it.
+pub(crate) const KUBE_PACKAGES: &[DebianPackage] =
+    &[DebianPackage { name: "nftables", program: "nft" }];
+
 /// Installs those of `packages` that are missing. Where it may not, the error says what to type.
 pub(crate) fn ensure_debian_packages(
     progress: &mut Progress,

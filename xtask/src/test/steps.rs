@@ -6,6 +6,7 @@ mod benches;
 mod deny;
 mod features;
 mod fuzz;
+mod kube;
 mod lint;
 mod msrv;
 mod no_std;
@@ -48,6 +49,11 @@ pub(crate) const STEPS: &[Step] = &[
         run: programs::lab,
     },
     Step { name: "demo", about: "the demo ends with the pages fetched", run: programs::demo },
+    Step {
+        name: "kube",
+        about: "a real API server, kube-proxy's rules; the first time it builds them, with Go",
+        run: kube::run,
+    },
     Step {
         name: "unprivileged",
         about: "as root: lab and demo again, as nobody",

@@ -15,7 +15,7 @@ use crate::{demo, process};
 pub(crate) fn unit(session: &Session, progress: &mut Progress) -> Result<Report> {
     let programs = session.programs(progress)?;
     let mut report = Report::default();
-    for test in programs.tests.iter().filter(|test| !is_lab(test)) {
+    for test in programs.tests.iter().filter(|test| !is_lab(test) && !is_kube(test)) {
         run_test(progress, &mut report, test, command(programs, test)?)?;
     }
     Ok(report)
@@ -60,11 +60,16 @@ pub(crate) fn demo(session: &Session, progress: &mut Progress) -> Result<Report>
 
 /// Tests that need namespaces of their own live in the lab's `tests/`.
 pub(super) fn is_lab(test: &TestProgram) -> bool {
-    test.integration && test.name.starts_with("lab/")
+    test.integration && test.name.starts_with("lab/") && !is_kube(test)
+}
+
+/// Those among them that need a control plane too.
+pub(super) fn is_kube(test: &TestProgram) -> bool {
+    test.integration && test.name.starts_with("lab/kube")
 }
 
 /// As `cargo test` would run it, plus where our programs are.
-fn command(programs: &Programs, test: &TestProgram) -> Result<Command> {
+pub(super) fn command(programs: &Programs, test: &TestProgram) -> Result<Command> {
     let mut command = Command::new(&test.path);
     command
         .current_dir(&test.dir)

@@ -1,0 +1,14 @@
+//! vipcast in a cluster with a real control plane.
+
+#![allow(clippy::disallowed_methods, reason = "a real API server answers in real time")]
+
+#[path = "kube/rig.rs"]
+mod rig;
+
+use std::process::ExitCode;
+
+use vipcast_lab::harness;
+
+fn main() -> ExitCode {
+    harness::main(rig::tests())
+}
