@@ -14,27 +14,25 @@ use crate::layer2::{Layer2, Layer2Report, Table};
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     table: Table,
-    candidates: election::Candidates,
+    candidates: Option<election::Candidates>,
     members: BTreeSet<election::NodeName>,
 }
 
 impl Applied {
-    /// Tells the thread who lives and who may hold what, where that has changed.
-    pub(crate) fn candidates(
-        &mut self,
-        layer2: &Layer2,
-        members: &BTreeSet<NodeName>,
-        candidates: &plan::Candidates,
-    ) {
+    /// Tells the thread who lives, where that is given to it and has changed.
+    pub(crate) fn members(&mut self, layer2: &Layer2, members: &BTreeSet<NodeName>) {
         let members: BTreeSet<_> = members.iter().map(node_out).collect();
         if self.members != members {
             self.members.clone_from(&members);
             layer2.set_members(members);
         }
-        let candidates = contenders(candidates);
-        if self.candidates != candidates {
-            self.candidates.clone_from(&candidates);
-            layer2.set_candidates(candidates);
+    }
+
+    /// Tells the thread who may hold what, where that has changed.
+    pub(crate) fn candidates(&mut self, layer2: &Layer2, candidates: election::Candidates) {
+        if self.candidates.as_ref() != Some(&candidates) {
+            layer2.set_candidates(candidates.clone());
+            self.candidates = Some(candidates);
         }
     }
 
@@ -58,6 +56,11 @@ pub(crate) fn holders(report: &Layer2Report) -> BTreeMap<plan::Unit, plan::Holde
     report.claims.iter().map(|(unit, claim)| (unit_in(unit), holder(claim))).collect()
 }
 
+/// The nodes that the layer 2 thread has heard, and this one.
+pub(crate) fn members(report: &Layer2Report) -> BTreeSet<NodeName> {
+    report.members.iter().map(|node| NodeName::new(node.as_str())).collect()
+}
+
 /// The addresses that `me` may come to hold, and so must be able to deliver beforehand.
 pub(crate) fn deliverable(candidates: &plan::Candidates, me: &NodeName) -> BTreeSet<IpAddr> {
     let mine = candidates.iter().filter(|(_, eligible)| eligible.nodes.contains_key(me));
@@ -78,7 +81,19 @@ fn node_out(node: &NodeName) -> election::NodeName {
     election::NodeName::new(node.as_str())
 }
 
-fn contenders(candidates: &plan::Candidates) -> election::Candidates {
+/// Where nodes tell each other what they may hold, this one does not stand for what it cannot
+/// announce: its link may be down, its delivery may fail.
+pub(crate) fn withdraw(candidates: &mut election::Candidates, me: &NodeName, plan: &Plan) {
+    let me = node_out(me);
+    for (unit, contenders) in candidates {
+        if !plan.table.contains_key(&unit_in(unit)) {
+            contenders.nodes.remove(&me);
+        }
+    }
+}
+
+/// Who may hold what, in the words of the election.
+pub(crate) fn contenders(candidates: &plan::Candidates) -> election::Candidates {
     let contenders = |unit: &plan::Unit, eligible: &plan::Eligible| election::Contenders {
         nodes: eligible.nodes.iter().map(|(node, score)| (node_out(node), *score)).collect(),
         group: eligible.group.unwrap_or(unit.address),

@@ -34,6 +34,16 @@ impl Clock {
         clock_gettime(ClockId::Realtime).tv_sec
     }
 
+    /// Wall-clock time in whole microseconds since 1970-01-01 UTC, for what must rise from one start
+    /// to the next. It may jump: no deadline may depend on it.
+    #[must_use]
+    pub fn unix_micros() -> u64 {
+        let time = clock_gettime(ClockId::Realtime);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let micros = u64::try_from(time.tv_nsec / 1_000).unwrap_or(0);
+        seconds.saturating_mul(1_000_000).saturating_add(micros)
+    }
+
     /// `instant` as an absolute `CLOCK_BOOTTIME` time. Never zero, which a kernel timer reads as
     /// "disarm".
     pub(crate) fn timespec(instant: Instant) -> Timespec {

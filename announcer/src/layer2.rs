@@ -4,6 +4,9 @@
 //! is handed in; inside, tokens alone switch its entries on and off, so that no takeover waits for a
 //! plan, a queue or a reconcile loop.
 
+mod alarms;
+mod beacons;
+mod elector;
 mod host;
 mod links;
 mod outlets;
@@ -22,13 +25,19 @@ use std::{
 
 use tokio::sync::watch;
 use vipcast_arp_ndp::ResponderConfig;
-use vipcast_election::{Candidates, NodeName, StaticConfig, Unit};
+use vipcast_election::{
+    Candidates, NodeName, StaticConfig, Unit,
+    beacon::{BeaconConfig, BeaconCounters, Keyring},
+};
 use vipcast_plan::LinkName;
 
 use crate::os::Waker;
 
+pub use alarms::{Alarm, Raised};
+pub use beacons::{BEACON_GROUP_V4, BEACON_GROUP_V6, BeaconTransport};
+pub use elector::Election;
 pub use links::{LinkFilter, LinkPattern, LinkPatternError, LinkState, segment_of};
-pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report};
+pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report, NodeSeen};
 pub use vipcast_arp_ndp::{Counters, Rate};
 
 /// Which links each unit may be announced on.
@@ -50,8 +59,12 @@ pub struct Layer2 {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Layer2Config {
-    /// This node, and how long its tokens live.
-    pub election: StaticConfig,
+    /// This node.
+    pub me: NodeName,
+    /// How the holder of each address is found.
+    pub election: Election,
+    /// How beacons travel. Who takes no part in them listens for those of others.
+    pub beacons: BeaconTransport,
     /// How addresses are announced.
     pub responder: ResponderConfig,
     /// Which links may be used.
@@ -70,8 +83,21 @@ impl Layer2Config {
         let mut hasher = DefaultHasher::new();
         me.as_str().hash(&mut hasher);
         responder.seed = hasher.finish();
-        let election = StaticConfig::new(me);
-        Self { gap: election.life(), election, responder, links: LinkFilter::default() }
+        let election = StaticConfig::new(me.clone());
+        Self {
+            me,
+            gap: election.life(),
+            election: Election::Static(election),
+            beacons: BeaconTransport::default(),
+            responder,
+            links: LinkFilter::default(),
+        }
+    }
+
+    /// Elects by beacons, instead of from a list.
+    pub fn elect_by_beacons(&mut self, config: BeaconConfig, keyring: Keyring) {
+        self.gap = config.settings().token_life;
+        self.election = Election::Beacon { config: Box::new(config), keyring };
     }
 }
 
@@ -81,6 +107,7 @@ struct Shared {
     pending: Mutex<Pending>,
     responder: Mutex<Counters>,
     sockets: Mutex<SocketCounters>,
+    beacons: Mutex<BeaconCounters>,
     waker: Waker,
 }
 
@@ -91,6 +118,8 @@ struct Pending {
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
+    keyring: Option<Keyring>,
+    drain: bool,
     stop: bool,
     #[cfg(test)]
     panic: bool,
@@ -107,6 +136,7 @@ impl Layer2 {
             pending: Mutex::default(),
             responder: Mutex::default(),
             sockets: Mutex::default(),
+            beacons: Mutex::default(),
             waker: Waker::new()?,
         });
         let (sender, reports) = watch::channel(Arc::default());
@@ -135,9 +165,15 @@ impl Layer2 {
         self.command(|pending| pending.candidates = Some(candidates));
     }
 
-    /// The nodes that live, from now on.
+    /// The nodes that live, from now on; where they are not found out.
     pub fn set_members(&self, members: BTreeSet<NodeName>) {
         self.command(|pending| pending.members = Some(members));
+    }
+
+    /// Hands over what others can take: successors are named, and announce first. The report tells
+    /// when it is [done](Layer2Report::drained). There is no way back.
+    pub fn drain(&self) {
+        self.command(|pending| pending.drain = true);
     }
 
     /// Asks the network whether anybody uses these addresses, in place of those that were checked
@@ -157,30 +193,47 @@ impl Layer2 {
         self.reports.clone()
     }
 
-    /// Reads the responder's counters, also after this handle has moved elsewhere.
+    /// For what does not need this handle, which may have moved elsewhere.
     #[must_use]
-    pub fn counter_reader(&self) -> CounterReader {
-        CounterReader { shared: Arc::clone(&self.shared) }
+    pub fn control(&self) -> Control {
+        Control { shared: Arc::clone(&self.shared) }
     }
 
     fn command(&self, change: impl FnOnce(&mut Pending)) {
-        change(&mut lock(&self.shared.pending));
-        // An eventfd refuses only when it is full, and then the thread is woken anyway.
-        let _ = self.shared.waker.wake();
+        self.shared.command(change);
     }
 }
 
-/// Reads what the responder has done.
+impl Shared {
+    fn command(&self, change: impl FnOnce(&mut Pending)) {
+        change(&mut lock(&self.pending));
+        // An eventfd refuses only when it is full, and then the thread is woken anyway.
+        let _ = self.waker.wake();
+    }
+}
+
+/// Reads what the thread has done, and changes its keys.
 #[derive(Clone, Debug)]
-pub struct CounterReader {
+pub struct Control {
     shared: Arc<Shared>,
 }
 
-impl CounterReader {
+impl Control {
+    /// Sends and believes beacons by these keys, from now on.
+    pub fn set_keyring(&self, keyring: Keyring) {
+        self.shared.command(|pending| pending.keyring = Some(keyring));
+    }
+
     /// What the responder has done, a fraction of a second old at most; exact once the thread ended.
     #[must_use]
-    pub fn read(&self) -> Counters {
+    pub fn responder(&self) -> Counters {
         lock(&self.shared.responder).clone()
+    }
+
+    /// What the elector has done, likewise; nothing where there are no beacons.
+    #[must_use]
+    pub fn beacons(&self) -> BeaconCounters {
+        lock(&self.shared.beacons).clone()
     }
 
     /// What the kernel has counted at the sockets, a second old at most while frames come in; exact

@@ -33,5 +33,5 @@ mod reach;
 mod reports;
 mod unguarded;
 
-pub use node::{Deliver, Node, NodeConfig, Prober, StartError};
+pub use node::{Deliver, HAND_OVER_WITHIN, Node, NodeConfig, Prober, SERVE_ON, StartError};
 pub use reports::{Event, Report};

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::sleep,
+    time::{sleep, timeout},
 };
 use vipcast_election as election;
 use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, plan};
@@ -13,7 +13,7 @@ use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, p
 use crate::{
     apply::{self, Applied},
     delivery::{KernelSilence, LocalServing, LocalServingError},
-    layer2::{Check, Checks, CounterReader, Layer2, Layer2Config, Layer2Report},
+    layer2::{Check, Checks, Control, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
     reach::{LOOK_AT_ROUTES, Reach},
     reports::Report,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Node {
     reports: watch::Receiver<Arc<Report>>,
-    counters: CounterReader,
+    control: Control,
     prober: Prober,
     swept: Vec<IpAddr>,
     stop: oneshot::Sender<()>,
@@ -74,6 +74,13 @@ pub enum StartError {
     Layer2(#[source] io::Error),
 }
 
+/// How long a node that stops waits for others to take what it holds.
+pub const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a node that has handed over delivers what still arrives: clients move one after the
+/// other.
+pub const SERVE_ON: Duration = Duration::from_secs(1);
+
 /// How often delivery is looked after: nobody tells when a firewall takes the guard away, or an
 /// administrator the address that was in the way.
 const LOOK_AFTER_DELIVERY: Duration = Duration::from_secs(1);
@@ -110,13 +117,15 @@ impl Node {
             Deliver::None if config.guard => Some(KernelSilence::open()?),
             _ => None,
         };
+        let elected = config.layer2.election.finds_members();
         let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
-        let counters = layer2.counter_reader();
+        let control = layer2.control();
         let (ask, asked) = mpsc::channel(1);
         let (sender, reports) = watch::channel(Arc::default());
         let (stop, stopped) = oneshot::channel();
         let runner = Runner {
             me: config.name,
+            elected,
             layer2_reports: layer2.reports(),
             layer2,
             serving,
@@ -127,9 +136,10 @@ impl Node {
             reports: sender,
             question: None,
             reach: Reach::default(),
+            asked: false,
         };
         let task = tokio::spawn(runner.run(intents, members, asked, stopped, lock));
-        Ok(Self { reports, counters, prober: Prober { ask }, swept, stop, task })
+        Ok(Self { reports, control, prober: Prober { ask }, swept, stop, task })
     }
 
     /// The latest report. Receivers see every state that lasts, and may miss those in between.
@@ -144,10 +154,10 @@ impl Node {
         self.prober.clone()
     }
 
-    /// Reads what the responder has done, also after the node has stopped.
+    /// Reads counters and changes keys, also after the node has stopped.
     #[must_use]
-    pub fn counters(&self) -> CounterReader {
-        self.counters.clone()
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The addresses of a killed run that were found on this machine at the start, and removed.
@@ -156,7 +166,8 @@ impl Node {
         &self.swept
     }
 
-    /// Falls silent, then takes away what was set on this machine.
+    /// Hands over what others can take, where nodes elect by beacons; falls silent; and takes away
+    /// what was set on this machine. Takes up to [`HAND_OVER_WITHIN`] and [`SERVE_ON`].
     ///
     /// # Errors
     /// When the kernel refuses to take something back; the next start sweeps it.
@@ -172,6 +183,8 @@ impl Node {
 
 struct Runner {
     me: NodeName,
+    /// Who lives is found out by the layer 2 thread.
+    elected: bool,
     layer2: Layer2,
     layer2_reports: watch::Receiver<Arc<Layer2Report>>,
     serving: Option<LocalServing>,
@@ -183,6 +196,8 @@ struct Runner {
     /// What the network is being asked for somebody: the round, and who waits.
     question: Option<(u64, oneshot::Sender<BTreeSet<IpAddr>>)>,
     reach: Reach,
+    /// It is known what is asked for.
+    asked: bool,
 }
 
 /// Asks the network whether addresses are in use. Clones ask the same node, one after the other.
@@ -225,7 +240,7 @@ impl Runner {
             self.step(&intent, living, &layer2);
             tokio::select! {
                 _ = &mut stop => break,
-                Ok(()) = intents.changed() => {}
+                Ok(()) = intents.changed() => self.asked = true,
                 Ok(()) = members.changed() => {}
                 Ok(()) = self.layer2_reports.changed() => {}
                 () = sleep(LOOK_AFTER_DELIVERY), if self.serving.is_some() => {}
@@ -241,14 +256,30 @@ impl Runner {
                 }
             }
         }
+        self.hand_over().await;
         drop(self.layer2);
         self.silence.map_or(Ok(()), KernelSilence::clear)?;
         self.serving.map_or(Ok(()), LocalServing::clear)
     }
 
+    /// Lets others take over before this node falls silent, and serves on meanwhile.
+    async fn hand_over(&mut self) {
+        let now = Arc::clone(&self.layer2_reports.borrow());
+        let heirs = now.nodes.values().any(|node| node.there && node.mutual && !node.draining);
+        if !heirs || now.answering.is_empty() {
+            return;
+        }
+        self.layer2.drain();
+        let drained = self.layer2_reports.wait_for(|report| report.drained);
+        // Whatever nobody takes in time is lost with the process, as the caller wants it to end.
+        let _ = timeout(HAND_OVER_WITHIN, drained).await;
+        sleep(SERVE_ON).await;
+    }
+
     /// Applies what is true now, and reports it.
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
         self.answer(layer2);
+        let members = if self.elected { apply::members(layer2) } else { members };
         let mut observed = Observed { members, ..observe(layer2) };
         observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
@@ -257,7 +288,16 @@ impl Runner {
         let holders = apply::holders(layer2);
         let plan = plan(intent, &observed, &self.me, &holders);
         self.applied.plan(&self.layer2, &plan);
-        self.applied.candidates(&self.layer2, &observed.members, &candidates);
+        let mut contenders = apply::contenders(&candidates);
+        if self.elected {
+            apply::withdraw(&mut contenders, &self.me, &plan);
+        } else {
+            self.applied.members(&self.layer2, &observed.members);
+        }
+        // Who asks for nothing yet may only not have read it yet.
+        if self.asked || !intent.services.is_empty() {
+            self.applied.candidates(&self.layer2, contenders);
+        }
 
         let answering = layer2.answering.iter().map(|(unit, links)| {
             let unit = apply::unit_in(unit);
@@ -277,6 +317,8 @@ impl Runner {
         self.report.missing_groups.clone_from(&layer2.missing_groups);
         self.report.conflicts.clone_from(&layer2.conflicts);
         self.report.heard.clone_from(&layer2.heard);
+        self.report.nodes.clone_from(&layer2.nodes);
+        self.report.alarms.clone_from(&layer2.alarms);
         self.report.gaps = layer2.gaps;
         self.reports.send_if_modified(|told| {
             let news = **told != self.report;

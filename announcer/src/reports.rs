@@ -6,9 +6,10 @@ use std::{
 };
 
 use vipcast_arp_ndp::MacAddr;
+use vipcast_election as election;
 use vipcast_plan::{Announcement, Delivery, Holder, LinkName, Segment, Unit, Withheld};
 
-use crate::layer2::{ConflictSeen, Heard, LinkState};
+use crate::layer2::{Alarm, ConflictSeen, Heard, LinkState, NodeSeen, Raised};
 
 /// What a node does and sees, as of one moment. Never partly old: it is replaced as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +40,10 @@ pub struct Report {
     /// Whether neighbours that were asked from an address of ours have answered it: the address, the
     /// link, the neighbour.
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
+    /// The other nodes that were heard on each segment, where beacons are.
+    pub nodes: BTreeMap<(election::Segment, election::NodeName), NodeSeen>,
+    /// What is wrong, as long as it goes on.
+    pub alarms: Raised,
     /// How often the node noticed a gap in its own clock, and held nothing for a while.
     pub gaps: u64,
 }
@@ -121,6 +126,29 @@ pub enum Event {
         /// Who is silent.
         gateway: IpAddr,
     },
+    /// Something is wrong, and a person should look at it.
+    Alarm {
+        /// What.
+        alarm: Alarm,
+        /// What is known of the cause; may be empty.
+        cause: String,
+    },
+    /// What was wrong was not seen for a while.
+    Healed(Alarm),
+    /// Another node is heard on a segment.
+    NodeUp {
+        /// Where.
+        segment: election::Segment,
+        /// Who.
+        node: election::NodeName,
+    },
+    /// Another node is heard on a segment no longer.
+    NodeDown {
+        /// Where.
+        segment: election::Segment,
+        /// Who.
+        node: election::NodeName,
+    },
     /// A link can carry announcements.
     LinkUp {
         /// The link.
@@ -160,6 +188,7 @@ impl Report {
     pub fn events_since(&self, before: &Self) -> Vec<Event> {
         let mut events = Vec::new();
         self.link_events(before, &mut events);
+        self.election_events(before, &mut events);
         if self.gaps > before.gaps {
             events.push(Event::Gap);
         }
@@ -235,6 +264,26 @@ impl Report {
         }
     }
 
+    fn election_events(&self, before: &Self, events: &mut Vec<Event>) {
+        let there = |report: &Self, key| report.nodes.get(key).is_some_and(|node| node.there);
+        let keys: BTreeSet<_> = before.nodes.keys().chain(self.nodes.keys()).collect();
+        for key in keys {
+            let (segment, node) = key.clone();
+            match (there(before, key), there(self, key)) {
+                (false, true) => events.push(Event::NodeUp { segment, node }),
+                (true, false) => events.push(Event::NodeDown { segment, node }),
+                _ => {}
+            }
+        }
+        for (alarm, cause) in &self.alarms {
+            if !before.alarms.contains_key(alarm) {
+                events.push(Event::Alarm { alarm: alarm.clone(), cause: cause.clone() });
+            }
+        }
+        let healed = before.alarms.keys().filter(|alarm| !self.alarms.contains_key(alarm));
+        events.extend(healed.cloned().map(Event::Healed));
+    }
+
     fn delivery_events(&self, before: &Self, events: &mut Vec<Event>) {
         if let (Some(why), true) =
             (&self.delivery_broken, self.delivery_broken != before.delivery_broken)
@@ -278,6 +327,10 @@ impl Event {
             Self::Conflict { .. } => "conflict",
             Self::Acknowledged { .. } => "acknowledged",
             Self::GatewaySilent { .. } => "gatewaySilent",
+            Self::Alarm { .. } => "alarm",
+            Self::Healed(_) => "healed",
+            Self::NodeUp { .. } => "nodeUp",
+            Self::NodeDown { .. } => "nodeDown",
             Self::LinkUp { .. } => "linkUp",
             Self::LinkDown { .. } => "linkDown",
             Self::LinkBroken { .. } => "linkBroken",
@@ -338,6 +391,11 @@ impl fmt::Display for Event {
                 "GATEWAY {gateway} on {link} DOES NOT ANSWER {address}: it may be down, or still send \
                  what is for the address to where that was before"
             ),
+            Self::Alarm { alarm, cause } if cause.is_empty() => alarm.fmt(f),
+            Self::Alarm { alarm, cause } => write!(f, "{alarm} ({cause})"),
+            Self::Healed(alarm) => write!(f, "no longer so: {alarm}"),
+            Self::NodeUp { segment, node } => write!(f, "{node} is heard on {segment}"),
+            Self::NodeDown { segment, node } => write!(f, "{node} is silent on {segment}"),
             Self::LinkUp { link, segment } => write!(f, "link {link} is up, on segment {segment}"),
             Self::LinkDown { link } => write!(f, "link {link} is down or gone"),
             Self::LinkBroken { link, why } => write!(f, "link {link} cannot be used: {why}"),

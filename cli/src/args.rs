@@ -1,6 +1,6 @@
 mod layer2;
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use vipcast_announcer::Deliver;
@@ -61,7 +61,7 @@ pub(crate) struct RunArgs {
     pub(crate) state: Option<PathBuf>,
 
     /// This node's name [default: the host's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, visible_alias = "node-name", value_name = "NAME")]
     pub(crate) node: Option<String>,
 
     /// The living nodes, one name a line, followed on edits; replace the file by renaming. One of
@@ -69,6 +69,9 @@ pub(crate) struct RunArgs {
     /// last list. Without this, the node is alone and holds everything
     #[arg(long, value_name = "FILE")]
     pub(crate) alive: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) election: ElectionArgs,
 
     /// Who delivers what arrives for an address
     #[arg(long, value_enum, default_value_t)]
@@ -88,6 +91,62 @@ pub(crate) struct RunArgs {
     /// How to print: for people, or one JSON object a line
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
+}
+
+/// How nodes elect.
+#[derive(Debug, Default, Arguments)]
+pub(crate) struct ElectionArgs {
+    /// The keys that all nodes share: nodes elect by signed heartbeats. One secret on one line will
+    /// do (`openssl rand -hex 32`); followed on edits, so that keys can be changed without an outage
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Nodes elect by heartbeats without keys: whoever reaches the network can take any address
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// How nodes elect [default: beacon with --key-file or --insecure, else static]
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub(crate) election: Option<ElectionArg>,
+
+    /// How often a heartbeat is sent; three missed ones are a death. The same on all nodes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
+    pub(crate) beacon_interval: Duration,
+
+    /// Wait for three missed heartbeats, instead of asking a node at once that missed one
+    #[arg(long)]
+    pub(crate) no_burst_probe: bool,
+
+    /// The UDP port of heartbeats. The same on all nodes
+    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
+    pub(crate) beacon_port: u16,
+
+    /// Send heartbeats to this node, instead of to all; once for each other node. For networks that
+    /// carry no multicast
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) peer: Vec<IpAddr>,
+}
+
+const DEFAULT_PORT: u16 = 7_947;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ElectionArg {
+    /// By heartbeats
+    Beacon,
+    /// From the list of --alive; without it, this node is alone
+    Static,
+}
+
+/// A time such as `100ms` or `1s`; a bare number is milliseconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let number: u64 = number.parse().map_err(|_| "write it as `100ms` or `1s`".to_owned())?;
+    match unit {
+        "" | "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err(format!("`{unit}` is no unit known here: write `100ms` or `1s`")),
+    }
 }
 
 /// Say what is wrong in a folder of manifests, without running anything
@@ -191,6 +250,12 @@ mod tests {
             panic!("refused")
         };
         assert_eq!((args.node.as_deref(), args.output), (Some("n"), Output::Json));
+        let line = "vipcast run --manifests m --node-name n --insecure --beacon-interval 30ms";
+        let Ok(Args { command: Command::Run(args) }) = Args::try_parse_from(line.split(' ')) else {
+            panic!("refused")
+        };
+        assert_eq!(args.node.as_deref(), Some("n"));
+        assert_eq!(args.election.beacon_interval, Duration::from_millis(30));
         assert!(Args::try_parse_from(["vipcast", "check", "m"]).is_ok());
         assert!(Args::try_parse_from(["vipcast", "run"]).is_err(), "--manifests is needed");
     }

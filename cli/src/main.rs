@@ -3,6 +3,8 @@
 
 mod args;
 mod check;
+mod elect;
+mod key_file;
 mod line;
 mod plan;
 mod printer;

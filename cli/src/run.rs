@@ -14,7 +14,7 @@ use vipcast_k8s_adapter::{
 };
 use vipcast_plan::{Reason, Withheld};
 
-use crate::{args::RunArgs, line::Line, printer::Printer};
+use crate::{args::RunArgs, elect, line::Line, printer::Printer};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task
@@ -31,11 +31,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
 
 async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     let mut stop = pin!(stop_signal()?);
-    let config = config(args, printer)?;
+    let mut config = config(args, printer)?;
     let (node_name, state) = (config.node.clone(), config.state.clone());
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     args.layer2.apply(&mut node_config);
+    let elected = elect::configure(args, &node_name, &mut node_config.layer2)?;
+    config.elected = elected.by_beacons();
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;
     for address in node.swept() {
@@ -61,12 +63,16 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
         () = &mut stop => Ok(()),
     };
 
-    printer.print(Line::new("stopping", "stopping: silent from now on"));
-    let counters = node.counters();
+    let stopping = match elected.by_beacons() {
+        true => "stopping: handing over, then silent",
+        false => "stopping: silent from now on",
+    };
+    printer.print(Line::new("stopping", stopping));
+    let control = node.control();
     let stopped = node.stop().await.context("not everything that was set could be taken back");
     followed?;
     stopped?;
-    printer.print(told(&counters.read(), counters.sockets()));
+    printer.print(told(&control.responder(), control.sockets()));
     printer.print(Line::new("stopped", "stopped"));
     Ok(())
 }

@@ -34,8 +34,12 @@ pub struct StandaloneConfig {
     pub state: PathBuf,
     /// This node.
     pub node: NodeName,
-    /// The file of living nodes. Without one, this node is alone.
+    /// The file of living nodes. Without one, this node is alone, unless they are
+    /// [elected](Self::elected).
     pub alive: Option<PathBuf>,
+    /// The nodes find out by themselves who lives. The one that gets the lock in the state folder
+    /// assigns; nodes that share no folder must be asked for addresses that leave no choice.
+    pub elected: bool,
     /// How manifests are read.
     pub options: Options,
     /// What to do when the written assignments are lost.
@@ -55,6 +59,7 @@ impl StandaloneConfig {
             state: state.into(),
             node: NodeName::new(node),
             alive: None,
+            elected: false,
             options: Options::default(),
             lost_state: LostState::default(),
         }

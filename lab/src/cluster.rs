@@ -17,8 +17,9 @@ use crate::{
     topology::{Node, Topology},
 };
 
-/// A [`Topology`] whose nodes run `vipcast run --deliver local` over one folder of manifests and one
-/// state folder, with a list of the living that the lab keeps. Each node serves its name on port 80,
+/// A [`Topology`] whose nodes run `vipcast run --deliver local` over one folder of manifests: with one
+/// state folder and a list of the living that the lab keeps, or each with a state folder of its own
+/// and by beacons. Each node serves its name on port 80,
 /// which stands for the pods.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -28,6 +29,8 @@ pub struct Cluster {
     /// The manifests; the cluster's own copy, to be edited.
     pub manifests: PathBuf,
     program: PathBuf,
+    /// What makes nodes elect by beacons; `None` with a list.
+    beacons: Option<Vec<String>>,
     processes: BTreeMap<String, Process>,
     _servers: Vec<Server>,
 }
@@ -42,6 +45,25 @@ impl Cluster {
     /// # Errors
     /// What the kernel refuses; a process that does not come up, with what it said.
     pub fn start(net: Topology, program: &Path, manifests: &Path) -> Result<Self> {
+        Self::run(net, program, manifests, None)
+    }
+
+    /// As [`start`](Self::start), but nodes elect by beacons, as these arguments say: `--insecure`,
+    /// say.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn elect(net: Topology, program: &Path, manifests: &Path, args: &[&str]) -> Result<Self> {
+        let args = args.iter().map(|&arg| arg.to_owned()).collect();
+        Self::run(net, program, manifests, Some(args))
+    }
+
+    fn run(
+        net: Topology,
+        program: &Path,
+        manifests: &Path,
+        beacons: Option<Vec<String>>,
+    ) -> Result<Self> {
         let copy = net.lab.dir().join("manifests");
         copy_folder(manifests, &copy)
             .map_err(LabError::io(format!("copy {}", manifests.display())))?;
@@ -50,6 +72,7 @@ impl Cluster {
             net,
             manifests: copy,
             program: program.to_owned(),
+            beacons,
             processes: BTreeMap::new(),
             _servers: servers,
         };
@@ -79,8 +102,10 @@ impl Cluster {
     pub fn command(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("run").arg("--manifests").arg(&self.manifests);
-        command.arg("--state").arg(self.state());
-        command.arg("--alive").arg(self.alive());
+        match &self.beacons {
+            Some(args) => command.arg("--state").arg(self.own_state(name)).args(args),
+            None => command.arg("--state").arg(self.state()).arg("--alive").arg(self.alive()),
+        };
         command.args(["--node", name, "--deliver", "local"]);
         command
     }
@@ -101,6 +126,12 @@ impl Cluster {
     #[must_use]
     pub fn state(&self) -> PathBuf {
         self.net.lab.dir().join("state")
+    }
+
+    /// The state folder of a node that elects by beacons.
+    #[must_use]
+    pub fn own_state(&self, name: &str) -> PathBuf {
+        self.net.lab.dir().join(format!("state-{name}"))
     }
 
     /// The list of the living.

@@ -1,3 +1,4 @@
+mod elect;
 mod filters;
 mod gateways;
 mod network;
@@ -12,14 +13,18 @@ use std::{
 
 use tokio::sync::watch;
 use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
-use vipcast_election::{Backend, StaticElection};
+use vipcast_election::{NodeName, Segment, Unit};
 use vipcast_sans_io::{Instant, Machine};
 
 use self::{filters::Filters, gateways::Gateways};
 use super::{
-    Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkFilter, Pending, Shared, Table, lock,
-    outlets::{Tokens, Wire},
-    sockets::{ND, Sockets},
+    Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkFilter, Pending, Shared, Table,
+    alarms::Alarms,
+    beacons::Beacons,
+    elector::Elector,
+    lock,
+    outlets::Wire,
+    sockets::{BEACON, ND, Sockets},
 };
 use crate::{
     clock::Clock,
@@ -44,7 +49,17 @@ pub(super) struct Host {
     frame: Vec<u8>,
     buf: Vec<u8>,
 
-    election: StaticElection,
+    me: NodeName,
+    elector: Elector,
+    beacons: Beacons,
+    /// It is known who may hold what.
+    ready: bool,
+    segments_up: BTreeSet<Segment>,
+    /// The addresses whose owners are silent, and until when an answer counts.
+    asked: BTreeMap<ClaimKey, (Unit, Instant)>,
+    alarms: Alarms,
+    claims_version: u64,
+    peers_looked_at: Instant,
     responder: Responder,
     table: Table,
     claimed: BTreeMap<ClaimKey, Claim>,
@@ -100,7 +115,15 @@ impl Host {
             filter: config.links,
             frame: vec![0; 2048],
             buf: Vec::new(),
-            election: StaticElection::new(config.election),
+            me: config.me,
+            elector: Elector::new(config.election),
+            beacons: Beacons::new(config.beacons),
+            ready: false,
+            segments_up: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            alarms: Alarms::default(),
+            claims_version: 0,
+            peers_looked_at: Instant::ZERO,
             responder: Responder::new(config.responder),
             table: Table::new(),
             claimed: BTreeMap::new(),
@@ -148,6 +171,7 @@ impl Host {
                             self.sockets.values().for_each(|socket| self.filters.count(socket));
                             *lock(&self.shared.sockets) =
                                 self.filters.counters(Clock::now(), &self.sockets);
+                            *lock(&self.shared.beacons) = self.elector.counters();
                             return Ok(());
                         }
                     }
@@ -155,6 +179,9 @@ impl Host {
                         if self.watch.changed()? {
                             self.look_at_links()?;
                         }
+                    }
+                    number if number & BEACON != 0 => {
+                        self.receive_beacons(link_of(number))?;
                     }
                     number => self.receive(number)?,
                 }
@@ -188,16 +215,23 @@ impl Host {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
         #[cfg(test)]
         assert!(!pending.panic, "asked to panic");
-        let Pending { table, candidates, members, checks, stop, .. } = pending;
+        let Pending { table, candidates, members, checks, keyring, drain, stop, .. } = pending;
         let now = Clock::now();
         if let Some(table) = table {
             self.table = table;
         }
         if let Some(members) = members {
-            self.election.set_members(now, members);
+            self.elector.set_members(now, members);
         }
         if let Some(candidates) = candidates {
-            self.election.set_candidates(now, candidates);
+            self.elector.set_candidates(now, candidates);
+            self.begin(now);
+        }
+        if let Some(keyring) = keyring {
+            self.set_keyring(keyring);
+        }
+        if drain {
+            self.elector.drain(now);
         }
         self.narrow_filters();
         self.elect();
@@ -236,15 +270,18 @@ impl Host {
 
     /// Reads at most one batch, so that no link starves another and the clock is looked at often.
     fn receive(&mut self, number: u64) -> io::Result<()> {
-        let Some(socket) = self.sockets.get(&number) else { return Ok(()) };
-        let link = LinkId(u32::try_from(number & !ND).unwrap_or(0));
+        let link = LinkId(link_of(number));
         let now = Clock::now();
         for _ in 0..BATCH {
+            let Some(socket) = self.sockets.get(&number) else { break };
             let Some(meta) = received(socket.recv(&mut self.frame))? else { break };
             let bytes = self.frame.get(..meta.len).unwrap_or(&self.frame);
             // The tag holds the priority too.
             let vlan = meta.vlan.map(|tag| tag & 0xfff);
             self.responder.handle_input(now, Frame { link, vlan, bytes });
+            if !self.asked.is_empty() {
+                self.notice_answer(now, link, meta.len);
+            }
         }
         Ok(())
     }
@@ -264,17 +301,8 @@ impl Host {
         let counters_due = self.tell();
         self.due = [election_due, responder_due, retry].into_iter().flatten().min();
         let looks = self.look_again.into_iter().chain([self.gateways.due()]);
+        let looks = looks.chain(self.alarms.due());
         self.timer.set(self.due.into_iter().chain(counters_due).chain(looks).min())
-    }
-
-    /// Runs the elector, and turns its tokens into claims.
-    fn elect(&mut self) -> Option<Instant> {
-        let mut tokens = Tokens { responder: &mut self.responder, changed: false };
-        let due = pump(&mut self.election, Clock::now, &mut self.buf, &mut tokens);
-        if tokens.changed {
-            self.claim();
-        }
-        due
     }
 
     /// Wanted minus running: the responder claims what the tokens allow and the table names.
@@ -282,7 +310,7 @@ impl Host {
         let now = Clock::now();
         let mut wanted: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
         self.report.answering.clear();
-        for (unit, token) in self.election.tokens() {
+        for (unit, token) in self.elector.tokens() {
             for name in self.table.get(unit).into_iter().flatten() {
                 let broken = self.report.broken_links.contains_key(name);
                 let Some(link) = self.report.links.get(name).filter(|_| !broken) else { continue };
@@ -323,7 +351,7 @@ impl Host {
         self.dirty |= self.later && due <= now;
         if std::mem::take(&mut self.dirty) {
             self.later = false;
-            self.report.claims.clone_from(self.election.claims());
+            self.report.claims.clone_from(self.elector.claims());
             let report = &self.report;
             self.reports.send_if_modified(|told| {
                 let news = **told != *report;
@@ -342,9 +370,15 @@ impl Host {
         }
         told.clone_from(self.responder.counters());
         *lock(&self.shared.sockets) = self.filters.counters(now, &self.sockets);
+        *lock(&self.shared.beacons) = self.elector.counters();
         self.counters_told = now;
         None
     }
+}
+
+/// The link that the number of a socket names.
+fn link_of(number: u64) -> u32 {
+    u32::try_from(number & !(ND | BEACON)).unwrap_or(0)
 }
 
 /// A link that went down or away under a socket is told by the link watch; it is no reason to stop.

@@ -1,16 +1,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
+    io,
     net::IpAddr,
     time::Duration,
 };
 
 use vipcast_arp_ndp::{Claim, LeaseId, LinkId, Responder};
-use vipcast_election::StaticElection;
+use vipcast_election::{
+    NodeName, StaticElection, Unit,
+    beacon::{BeaconElection, BeaconTransmit},
+};
 use vipcast_plan::LinkName;
 
 use super::{
     Check, ClaimKey, ConflictSeen, Heard, Layer2Report,
+    beacons::Beacons,
     sockets::{Sockets, socket_number},
 };
 use crate::{
@@ -18,18 +23,20 @@ use crate::{
     os::{FrameKind, Sent},
 };
 
-/// Where the elector's tokens go.
+/// Where the elector's tokens and beacons go.
 pub(super) struct Tokens<'a> {
     pub(super) responder: &'a mut Responder,
+    pub(super) beacons: &'a Beacons,
+    /// What is to be asked for by ARP and ND: of everybody, or of one node.
+    pub(super) asks: Vec<(Unit, Option<NodeName>)>,
+    /// The links that beacons could not be sent on.
+    pub(super) unsent: Vec<(u32, io::Error)>,
     pub(super) changed: bool,
+    pub(super) full: bool,
 }
 
-impl Outlet<StaticElection> for Tokens<'_> {
-    fn transmit(&mut self, to: Infallible, _: &[u8]) -> Flow {
-        match to {}
-    }
-
-    fn event(&mut self, event: vipcast_election::Event) {
+impl Tokens<'_> {
+    fn take(&mut self, event: vipcast_election::Event) {
         match event {
             vipcast_election::Event::Renewed { lease, not_after } => {
                 self.responder.renew(LeaseId(lease.0), not_after);
@@ -38,6 +45,39 @@ impl Outlet<StaticElection> for Tokens<'_> {
                 self.changed = true;
             }
         }
+    }
+}
+
+impl Outlet<StaticElection> for Tokens<'_> {
+    fn transmit(&mut self, to: Infallible, _: &[u8]) -> Flow {
+        match to {}
+    }
+
+    fn event(&mut self, event: vipcast_election::Event) {
+        self.take(event);
+    }
+}
+
+impl Outlet<BeaconElection> for Tokens<'_> {
+    /// A beacon that the kernel refuses is lost, as any datagram may be.
+    fn transmit(&mut self, to: BeaconTransmit, bytes: &[u8]) -> Flow {
+        match to {
+            BeaconTransmit::Beacon(segment) => {
+                let unsent = &mut self.unsent;
+                let failed = |index, error| unsent.push((index, error));
+                if self.beacons.send(&segment, bytes, failed) == Sent::Full {
+                    self.full = true;
+                    return Flow::Full;
+                }
+            }
+            BeaconTransmit::Ask { unit, .. } => self.asks.push((unit, None)),
+            BeaconTransmit::Prove { unit, owner } => self.asks.push((unit, Some(owner))),
+        }
+        Flow::Open
+    }
+
+    fn event(&mut self, event: vipcast_election::Event) {
+        self.take(event);
     }
 }
 

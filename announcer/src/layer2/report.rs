@@ -5,10 +5,10 @@ use std::{
 };
 
 use vipcast_arp_ndp::MacAddr;
-use vipcast_election::{Claims, Unit};
+use vipcast_election::{Claims, NodeName, Segment, Unit};
 use vipcast_plan::{LinkName, UnusableLink};
 
-use super::LinkState;
+use super::{LinkState, Raised};
 
 /// What the layer 2 thread sees and does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,10 +31,31 @@ pub struct Layer2Report {
     /// Whether neighbours that were asked from an address of ours have answered it: the address, the
     /// link, the neighbour.
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
+    /// The other nodes that were heard on each segment, where beacons are.
+    pub nodes: BTreeMap<(Segment, NodeName), NodeSeen>,
+    /// The nodes that were heard not long ago, and this one.
+    pub members: BTreeSet<NodeName>,
+    /// What is wrong, as long as it goes on.
+    pub alarms: Raised,
+    /// It was told to hand everything over, and holds nothing more.
+    pub drained: bool,
     /// What became of the addresses that are checked.
     pub checks: Checks,
     /// How often the thread noticed a gap in its own clock, and held nothing for a while.
     pub gaps: u64,
+}
+
+/// Another node, as its beacons have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeSeen {
+    /// It was heard lately.
+    pub there: bool,
+    /// It hears this node too.
+    pub mutual: bool,
+    /// It listens only, and claims nothing yet.
+    pub starting: bool,
+    /// It leaves, and takes nothing more.
+    pub draining: bool,
 }
 
 /// Another host with an address of ours.

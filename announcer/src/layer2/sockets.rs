@@ -8,6 +8,9 @@ pub(super) type Sockets = BTreeMap<u64, PacketSocket>;
 
 pub(super) const ND: u64 = 1 << 32;
 
+/// Set in the number of a socket for beacons.
+pub(super) const BEACON: u64 = 1 << 33;
+
 /// The number of the socket for one protocol on one link.
 pub(super) const fn socket_number(link: u32, kind: FrameKind) -> u64 {
     match kind {

@@ -3,6 +3,7 @@
 //! Everything here is synchronous and non-blocking, for one thread that waits in a [`Poller`]:
 //!
 //! - [`PacketSocket`]: ARP or ND frames of one link, filtered in the kernel;
+//! - [`NeighbourSocket`]: UDP among the neighbours on one link;
 //! - [`Poller`], [`Timer`], [`Waker`]: epoll, a timer that counts suspend, a wake-up from other
 //!   threads;
 //! - [`GroupMemberships`]: IPv6 multicast groups, joined by MLD;
@@ -15,6 +16,7 @@
 //! Sockets belong to the network namespace of the thread that opens them.
 
 mod abort;
+mod datagram;
 mod delivery;
 mod event;
 mod filter;
@@ -27,6 +29,7 @@ mod packet;
 mod sys;
 
 pub use abort::AbortOnUnwind;
+pub use datagram::NeighbourSocket;
 pub use delivery::{ADDRESS_LABEL, ADDRESS_PROTOCOL, Added, DeliveryError, LocalDelivery};
 pub use event::{Poller, Timer, Waker};
 pub use filter::FrameKind;

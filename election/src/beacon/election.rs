@@ -93,6 +93,14 @@ impl BeaconElection {
         peers.find(|(_, peer)| peer.hardware.contains(&address)).map(|(name, _)| name)
     }
 
+    /// The hardware addresses that a node said it answers from on the segment.
+    #[must_use]
+    pub fn hardware_of(&self, segment: &Segment, node: &NodeName) -> &[HardwareAddress] {
+        let domain = self.domains.get(segment).map(|(_, domain)| domain);
+        let mut peers = domain.into_iter().flat_map(|domain| domain.peers());
+        peers.find(|(name, _)| *name == node).map_or(&[], |(_, peer)| &peer.hardware)
+    }
+
     /// The other nodes, by segment; those too that were not heard lately, as long as they are
     /// remembered.
     pub fn peers(&self) -> impl Iterator<Item = PeerStatus<'_>> {

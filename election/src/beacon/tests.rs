@@ -217,6 +217,7 @@ fn a_hardware_address_is_the_nodes_that_told_it() {
     let beacon = Beacon { hardware: vec![mac], ..said(1, None) };
     a.handle_datagram(now, &segment(), &bytes(&beacon, &Keyring::insecure())).unwrap();
     assert_eq!(a.node_at(&segment(), mac), Some(&NodeName::new("b")));
+    assert_eq!(a.hardware_of(&segment(), &NodeName::new("b")), [mac]);
     assert_eq!(a.node_at(&Segment::new("other"), mac), None);
 
     let peer = a.peers().next().unwrap();

@@ -106,7 +106,7 @@ impl Runner {
         };
         let mut translation = snapshot.translate(&self.config.options);
         let turn = self.assigner.turn(&mut translation, may_assign);
-        if self.config.alive.is_none() {
+        if self.is_alone() {
             // A lock that somebody else holds proves that this node is not alone.
             let alone = !matches!(&turn, Ok(turn) if !turn.assigning);
             self.publish_members(if alone { [me.clone()].into() } else { BTreeSet::new() });
@@ -126,6 +126,11 @@ impl Runner {
             }
         }
         may_assign && !assigning
+    }
+
+    /// It was told so; that may be wrong.
+    fn is_alone(&self) -> bool {
+        self.config.alive.is_none() && !self.config.elected
     }
 
     fn publish_members(&self, members: BTreeSet<NodeName>) {
@@ -215,7 +220,7 @@ impl Runner {
         }
         if self.assigning.replace(turn.assigning) != Some(turn.assigning) {
             self.tell(StandaloneEvent::Assigning(turn.assigning)).await;
-            if !turn.assigning && self.config.alive.is_none() {
+            if !turn.assigning && self.is_alone() {
                 self.tell(StandaloneEvent::NotAlone).await;
             }
         }

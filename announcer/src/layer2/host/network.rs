@@ -21,7 +21,7 @@ const KINDS: [FrameKind; 2] = [FrameKind::Arp, FrameKind::Nd];
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// When to try again to open a socket.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the thread has of each link: its state, its sockets, its groups.
 impl Host {
@@ -71,6 +71,7 @@ impl Host {
         self.gateways.links_changed(now, &self.report.links, &mut self.responder);
         self.open_sockets();
         self.narrow_filters();
+        self.follow_beacons(now);
         self.claim();
         Ok(())
     }

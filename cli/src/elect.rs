@@ -1,0 +1,63 @@
+//! How nodes elect, from the command line.
+
+use anyhow::{Result, bail};
+use vipcast_announcer::{
+    clock::Clock,
+    layer2::{BeaconTransport, Layer2Config},
+};
+use vipcast_election as election;
+use vipcast_election::beacon::{BeaconConfig, BeaconSettings, Keyring};
+use vipcast_plan::NodeName;
+
+use crate::{
+    args::{ElectionArg, RunArgs},
+    key_file,
+};
+
+/// How this node elects.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Elected {
+    /// A list says who lives, or it is alone.
+    Static,
+    /// By beacons.
+    Beacon,
+}
+
+impl Elected {
+    pub(crate) fn by_beacons(&self) -> bool {
+        *self == Self::Beacon
+    }
+}
+
+/// Sets up the election as it was asked for.
+pub(crate) fn configure(
+    args: &RunArgs,
+    node: &NodeName,
+    layer2: &mut Layer2Config,
+) -> Result<Elected> {
+    let asked = &args.election;
+    layer2.beacons =
+        BeaconTransport { port: asked.beacon_port, peers: asked.peer.iter().copied().collect() };
+    let keyring = match &asked.key_file {
+        Some(file) => Some(key_file::read(file)?),
+        None => asked.insecure.then(Keyring::insecure),
+    };
+    let keyring = match (asked.election, keyring) {
+        (Some(ElectionArg::Beacon), None) => {
+            bail!("an election by beacons needs keys: give --key-file, or --insecure to go without")
+        }
+        (Some(ElectionArg::Static), Some(_)) => {
+            bail!("a static election has no use for keys: leave out --key-file and --insecure")
+        }
+        (_, None) => return Ok(Elected::Static),
+        (_, Some(keyring)) => keyring,
+    };
+    if args.alive.is_some() {
+        bail!("beacons tell who lives: leave out --alive, or --key-file and --insecure");
+    }
+    let settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
+    let me = election::NodeName::new(node.as_str());
+    let config = BeaconConfig::new(me, Clock::unix_micros(), settings)?;
+    layer2.elect_by_beacons(config, keyring);
+    Ok(Elected::Beacon)
+}
