@@ -221,6 +221,24 @@ pub fn vipcast() -> Result<PathBuf> {
     })
 }
 
+/// A program that was built from the folder `examples` of one of our crates; the folder with all of
+/// them is beside this program, or named by `VIPCAST_EXAMPLES`.
+///
+/// # Errors
+/// When there is none of that name: `cargo build --workspace --examples` makes them.
+pub fn example(name: &str) -> Result<PathBuf> {
+    let own = env::current_exe().map_err(LabError::io("find this program's own path"))?;
+    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("examples"));
+    let folders = env::var_os("VIPCAST_EXAMPLES").map(PathBuf::from).into_iter().chain(beside);
+    let found = folders.map(|folder| folder.join(name)).find(|file| file.is_file());
+    found.ok_or_else(|| LabError::Topology {
+        what: format!(
+            "there is no example {name} beside this program: run `cargo build --workspace \
+             --examples`, or name their folder in VIPCAST_EXAMPLES"
+        ),
+    })
+}
+
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

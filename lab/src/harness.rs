@@ -139,6 +139,8 @@ pub fn tool(name: &str) -> Command {
 /// The Debian package of a tool that lab tests use.
 fn package(tool: &str) -> &str {
     match tool {
+        "bird" | "birdc" => "bird2",
+        "gobgp" => "gobgpd",
         "arping" => "iputils-arping or arping",
         "ping" => "iputils-ping",
         "nft" => "nftables",

@@ -23,12 +23,14 @@
 //!    [`Lab::add_bridge`], [`Lab::connect`].
 //! 3. Run programs with [`Host::spawn`], code with [`Host::run`], a server with
 //!    [`Host::serve_name`]; say anything with [`Host::send_frame`].
+//!    Routers that speak BGP: [`Bird`], [`Gobgp`].
 //! 4. Look: [`Lab::capture`], [`Probe`], [`Host::neighbour`], [`Host::fetch`].
 //! 5. Break it: [`Port::unplug`], [`Port::cut`], [`Port::cut_in`], [`Port::cut_out`], and
 //!    [`Port::heal`].
 //!
-//! Nothing here sleeps, but for the [`race`]: every `wait_for` returns as soon as what it waits for happens, and fails
-//! with a sentence that says what was seen instead.
+//! Nothing here sleeps, but for the [`race`] and where a router's command line must be asked again:
+//! every `wait_for` returns as soon as what it waits for happens, and fails with a sentence that says
+//! what was seen instead.
 //!
 //! ```no_run
 //! use std::{error::Error, time::Duration};
@@ -89,13 +91,14 @@ mod probe;
 mod process;
 pub mod race;
 mod report;
+mod router;
 mod server;
 mod sysctl;
 mod topology;
 
 pub use bridge::{Bridge, BridgeOptions};
 pub use capture::{Capture, Captured, Tap};
-pub use cluster::{Cluster, vipcast};
+pub use cluster::{Cluster, example, vipcast};
 pub use enter::{Entered, enter};
 pub use error::{EnterError, LabError, Result};
 pub use frame::{Arp, Direction, Frame, NaFlags, Ndp};
@@ -108,5 +111,6 @@ pub use port::Port;
 pub use probe::{Probe, Probing};
 pub use process::{Line, Process};
 pub use report::{Answer, Outage, ProbeReport, Reign, Sample};
+pub use router::{Bird, Gobgp};
 pub use server::Server;
 pub use topology::{Node, Topology};

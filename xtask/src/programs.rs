@@ -15,6 +15,8 @@ use crate::workspace::{Workspace, list};
 pub(crate) struct Programs {
     /// The programs themselves, by name.
     bins: Vec<(String, PathBuf)>,
+    /// What was built from the folders `examples`; all of them lie in one folder.
+    pub(crate) examples: Vec<PathBuf>,
     /// Test programs, in cargo's order.
     pub(crate) tests: Vec<TestProgram>,
 }
@@ -38,6 +40,12 @@ impl Programs {
         found.map(|(_, path)| path.as_path()).with_context(|| {
             format!("the build made no program `{name}`: does its package still have that [[bin]]?")
         })
+    }
+
+    /// The folder of the examples.
+    pub(crate) fn examples_dir(&self) -> Result<&Path> {
+        let first = self.examples.first().and_then(|path| path.parent());
+        first.context("the build made no example: is there no folder `examples` any more?")
     }
 
     /// Reads the lines of `--message-format=json-render-diagnostics`; others are passed over.
@@ -66,6 +74,8 @@ impl Programs {
             self.tests.push(TestProgram { dir, name, integration, path: path.into() });
         } else if kind("bin") {
             self.bins.push((name.to_owned(), path.into()));
+        } else if kind("example") {
+            self.examples.push(path.into());
         }
     }
 }
@@ -95,6 +105,7 @@ mod tests {
 {"reason":"compiler-artifact","manifest_path":"/w/cli/Cargo.toml","target":{"kind":["bin"],"name":"vipcast"},"profile":{"test":false},"executable":"/t/vipcast"}
 {"reason":"compiler-artifact","manifest_path":"/w/cli/Cargo.toml","target":{"kind":["bin"],"name":"vipcast"},"profile":{"test":true},"executable":"/t/deps/vipcast-1"}
 {"reason":"compiler-artifact","manifest_path":"/w/lab/Cargo.toml","target":{"kind":["test"],"name":"arp"},"profile":{"test":true},"executable":"/t/deps/arp-2"}
+{"reason":"compiler-artifact","manifest_path":"/w/announcer/Cargo.toml","target":{"kind":["example"],"name":"announce"},"profile":{"test":false},"executable":"/t/examples/announce"}
 {"reason":"compiler-artifact","manifest_path":"/w/ipam/Cargo.toml","target":{"kind":["lib"],"name":"vipcast_ipam"},"profile":{"test":false},"executable":null}
 { not json
 "#;
@@ -103,6 +114,7 @@ mod tests {
     fn programs_and_test_programs_are_told_apart() {
         let programs = Programs::parse(OUTPUT);
         assert_eq!(programs.bin("vipcast").expect("it was built"), Path::new("/t/vipcast"));
+        assert_eq!(programs.examples_dir().expect("one was built"), Path::new("/t/examples"));
         let tests: Vec<_> =
             programs.tests.iter().map(|test| (test.name.as_str(), test.integration)).collect();
         assert_eq!(tests, [("cli", false), ("lab/arp", true)]);

@@ -26,6 +26,8 @@ pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "ndisc6", program: "ndisc6" },
     DebianPackage { name: "nftables", program: "nft" },
     DebianPackage { name: "python3-scapy", program: "scapy" },
+    DebianPackage { name: "bird2", program: "bird" },
+    DebianPackage { name: "gobgpd", program: "gobgpd" },
 ];
 
 /// What the races run beside our own programs.

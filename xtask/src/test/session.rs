@@ -35,7 +35,7 @@ impl Session {
     pub(crate) fn programs(&self, progress: &mut Progress) -> Result<&Programs> {
         let mut told = None;
         let programs = self.programs.get_or_init(|| {
-            let args = ["--workspace", "--all-features", "--bins", "--tests"];
+            let args = ["--workspace", "--all-features", "--bins", "--examples", "--tests"];
             let started = Instant::now();
             let built = programs::build(progress, &self.workspace, &args);
             progress.note(&format!("  the build took {}", duration(started.elapsed())));

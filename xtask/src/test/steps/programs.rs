@@ -75,7 +75,8 @@ pub(super) fn command(programs: &Programs, test: &TestProgram) -> Result<Command
         .current_dir(&test.dir)
         .env("CARGO_MANIFEST_DIR", &test.dir)
         .env("VIPCAST_BIN", programs.bin("vipcast")?)
-        .env("LAB_BIN", programs.bin("lab")?);
+        .env("LAB_BIN", programs.bin("lab")?)
+        .env("VIPCAST_EXAMPLES", programs.examples_dir()?);
     Ok(command)
 }
 

@@ -39,6 +39,10 @@ pub(crate) fn run(session: &Session, progress: &mut Progress) -> Result<Report> 
     let vipcast = place.bring(programs.bin("vipcast")?)?;
     let lab = place.bring(programs.bin("lab")?)?;
 
+    for example in &programs.examples {
+        place.bring(example)?;
+    }
+
     let mut report = Report::default();
     for test in programs.tests.iter().filter(|test| is_lab(test) || enters_namespaces(test)) {
         let program = place.bring(&test.path)?;
@@ -48,7 +52,8 @@ pub(crate) fn run(session: &Session, progress: &mut Progress) -> Result<Report> 
             .current_dir(&dir)
             .env("CARGO_MANIFEST_DIR", &dir)
             .env("VIPCAST_BIN", &vipcast)
-            .env("LAB_BIN", &lab);
+            .env("LAB_BIN", &lab)
+            .env("VIPCAST_EXAMPLES", place.path().join("bin"));
         run_test(progress, &mut report, test, command)?;
     }
     let mut command = place.as_nobody(&lab.to_string_lossy(), &[]);
