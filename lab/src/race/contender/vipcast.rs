@@ -51,7 +51,7 @@ pub(in super::super) fn start(
             command.arg("--no-burst-probe");
         }
         if let Some(pace) = settings.pace {
-            command.args(["--announce-pace", &pace.to_string()]);
+            command.args(["--pace", &pace.to_string()]);
         }
         node.spawn(command)
     });
