@@ -31,6 +31,8 @@
 //!   both miss three in a row, the owner gives the address up, and rests from it. Only the owner can do
 //!   that, so that there are never two. Who hears no answers at all accuses nobody, and where no other
 //!   node could do better nothing moves. See [`ServeProof`].
+//! - **An owner that hears nobody** but is heard answers no client. Two intervals after it has said so,
+//!   those who hear each other take what it holds. It goes on until it hears them.
 //! - **A move** with both alive is a hand-over: the holder names the successor and keeps on until it
 //!   hears the successor's claim, so that there is no gap.
 //!
@@ -44,8 +46,9 @@
 //!    free to take again ◄──── 60 s, doubling; or nobody else is left ───────────────────── resting
 //! ```
 //!
-//! What it cannot do: an owner that hears nothing, but is heard, is not told that it does not serve, and
-//! keeps what it holds; so does one of a version that does not know the report. In a partition each side has an owner, and two nodes that do not hear each other
+//! What it cannot do: of two nodes, one that hears nothing but is heard keeps what it holds: it may be the
+//! other that is not heard. So does an owner of a version that does not know the report of what is not
+//! served. In a partition each side has an owner, and two nodes that do not hear each other
 //! at all while a third hears both may both claim what nobody held. A virtual machine that is stopped
 //! together with its clock believes in its tokens until it hears the others. Who was not there cannot
 //! know a replay: beacons of a life that ended before this node began are believed while they are

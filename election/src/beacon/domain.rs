@@ -65,6 +65,8 @@ pub(super) struct Domain {
     handing: BTreeMap<IpAddr, Instant>,
     /// What nobody holds and another should take, and when it is this node's turn.
     orphans: BTreeMap<IpAddr, Instant>,
+    /// Heard, but hearing nobody: what they hold is nobody's.
+    deaf: BTreeSet<NodeName>,
     /// What others are asked for, to see whether they serve it.
     proofs: Proofs,
     /// Of whom this node says what it finds.
@@ -118,6 +120,7 @@ impl Domain {
             reconsider: BTreeSet::new(),
             handing: BTreeMap::new(),
             orphans: BTreeMap::new(),
+            deaf: BTreeSet::new(),
             proofs: Proofs::default(),
             judged: BTreeSet::new(),
             said_failing: Vec::new(),

@@ -106,12 +106,14 @@ impl Peer {
         self.hardware = beacon.hardware;
         let hears: BTreeSet<LifeId> = beacon.hears.into_iter().collect();
         news |= self.hears != hears;
+        // Who begins to hear is given time to hear us too.
+        let begins = self.hears.is_empty() && !hears.is_empty();
         self.hears = hears;
         news |= self.failing != beacon.failing;
         self.failing = beacon.failing;
         if self.hears.contains(&me) {
             self.deaf_since = None;
-        } else if self.deaf_since.is_none() {
+        } else if self.deaf_since.is_none() || begins {
             self.deaf_since = Some(now);
         }
         news

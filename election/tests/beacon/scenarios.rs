@@ -116,6 +116,43 @@ fn a_deaf_node_does_not_take_what_the_others_serve() {
 }
 
 #[test]
+fn an_owner_that_hears_nobody_loses_what_it_holds_to_those_who_hear_each_other() {
+    for nodes in [3, 5] {
+        let plan = Plan::exact(nodes, 3);
+        let mut net = settled(&plan);
+        let deaf = owner(&net, &unit(0, 0));
+        let cuts: Vec<Fault> = (0..nodes)
+            .map(NodeId)
+            .filter(|node| *node != deaf)
+            .map(|node| Fault::Cut { segment: LAN, from: node, to: deaf })
+            .collect();
+        cuts.iter().for_each(|cut| net.begin(cut));
+        // It finds that it hears nobody, says so, and is given two intervals to hear again.
+        net.run_until(at(2_400));
+        let others = owners(&net, &unit(0, 0)).into_iter().filter(|node| *node != deaf).count();
+        assert_eq!(others, 1, "of {nodes}: {:?}", owners(&net, &unit(0, 0)));
+        net.take_events();
+        net.run_until(at(6_000));
+        let moved = net.take_events().into_iter().filter(|seen| seen.node != deaf).count();
+        assert_eq!(moved, 0, "it is stable");
+        cuts.iter().for_each(|cut| net.end(cut));
+        let (none, many) = watch(&mut net, &unit(0, 0), 9_000);
+        assert_ne!(owner(&net, &unit(0, 0)), deaf);
+        assert!(none == Duration::ZERO && many <= millis(101), "{none:?} {many:?}");
+    }
+}
+
+#[test]
+fn of_two_nodes_one_that_hears_nobody_keeps_what_it_holds() {
+    let mut net = settled(&Plan::exact(2, 2));
+    let deaf = owner(&net, &unit(0, 0));
+    // The other cannot know which of them is at fault.
+    net.begin(&Fault::Cut { segment: LAN, from: NodeId(1 - deaf.0), to: deaf });
+    net.run_until(at(6_000));
+    assert_eq!(owner(&net, &unit(0, 0)), deaf);
+}
+
+#[test]
 fn one_way_between_two_of_three_moves_nothing_while_the_third_hears_both() {
     let plan = Plan::exact(3, 3);
     let mut net = settled(&plan);

@@ -27,6 +27,7 @@ impl Domain {
         }
         self.surplus = self.is_surplus();
         self.settle_conflicts(now);
+        self.find_deaf(now);
         if !self.starting {
             self.end_rests(now);
             self.yield_unserved(now);
@@ -251,6 +252,33 @@ impl Domain {
         nodes
     }
 
+    /// Finds who is heard, but hears nobody, where others hear each other. It answers no client
+    /// either, and cannot be told, so what it holds is taken. Of two nodes, neither can know which of
+    /// them is at fault.
+    fn find_deaf(&mut self, now: Instant) {
+        self.deaf.clear();
+        if self.mutual() == 0 {
+            return;
+        }
+        let mut wake = None;
+        for (name, peer) in &self.peers {
+            if peer.phase != Phase::Up || !peer.hears.is_empty() || !peer.table.holds_any() {
+                continue;
+            }
+            // Who has just come may not have heard anybody yet.
+            let Some(since) = peer.deaf_since else { continue };
+            let judged = since + peer.interval.max(self.config.settings.interval) * DEAF_AFTER;
+            if now >= judged {
+                self.deaf.insert(name.clone());
+            } else {
+                wake = wake.into_iter().chain([judged]).min();
+            }
+        }
+        if let Some(at) = wake {
+            self.wake(at);
+        }
+    }
+
     /// Who holds what and lives, or is heard by somebody who does. Of several the highest epoch.
     pub(super) fn holders(&self) -> BTreeMap<IpAddr, NodeName> {
         self.tenures().into_iter().map(|(at, (_, name))| (at, name.clone())).collect()
@@ -260,6 +288,7 @@ impl Domain {
         let mut tenures: BTreeMap<IpAddr, (Epoch, &NodeName)> = BTreeMap::new();
         let me = self.table.held().map(|(at, holding)| (at, holding.epoch, &self.config.me));
         let peers = self.peers.iter().filter(|(_, peer)| peer.is_there() || self.is_vouched(peer));
+        let peers = peers.filter(|(name, _)| !self.deaf.contains(*name));
         let theirs = peers.flat_map(|(name, peer)| {
             peer.table.held().map(move |(at, holding)| (at, holding.epoch, name))
         });
