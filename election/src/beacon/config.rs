@@ -121,21 +121,23 @@ impl Default for BeaconSettings {
 
 impl BeaconSettings {
     /// The default, for another interval: all that is related to it is scaled with it. With intervals
-    /// below 34 ms, or without `burst_probe`, three misses find a death, and a check of 20 ms.
+    /// below 34 ms, or without `burst_probe`, three misses find a death, and a check of a third of the
+    /// interval, 10 to 20 ms.
     #[must_use]
     pub fn every(interval: Duration, burst_probe: bool) -> Self {
         let default = Self::default();
         let burst = (interval * 3 / 5).max(Duration::from_millis(60));
         let fits = interval * 6 / 5 + burst <= interval * default.misses;
         let burst = (burst_probe && fits).then_some(burst);
+        let check = (interval / 3).clamp(Duration::from_millis(10), default.check);
         let detection = match burst {
             Some(burst) => interval * 6 / 5 + burst,
-            None => interval * default.misses + default.check,
+            None => interval * default.misses + check,
         };
         // Leaves 1 % of error to each of two clocks, and something for the queue.
         let token_life = detection * 17 / 18;
         let hold = (interval * 4).max(detection);
-        Self { interval, burst, token_life, hold, ..default }
+        Self { interval, burst, check, token_life, hold, ..default }
     }
 }
 
@@ -336,6 +338,17 @@ mod tests {
         }
         let default = BeaconSettings::default();
         assert_eq!(BeaconSettings::every(default.interval, true), default);
+    }
+
+    #[test]
+    fn without_the_burst_a_death_is_found_as_soon_as_by_vrrp_with_that_interval() {
+        for millis in [30, 50, 100, 1_000] {
+            let interval = Duration::from_millis(millis);
+            let BeaconSettings { misses, check, .. } = BeaconSettings::every(interval, false);
+            // The skew of a backup of priority 150 (RFC 9568 section 6.1).
+            let skew = interval * (256 - 150) / 256;
+            assert!(interval * misses + check <= interval * 3 + skew, "{millis} ms");
+        }
     }
 
     #[test]
