@@ -31,8 +31,9 @@
 //!   both miss three in a row, the owner gives the address up, and rests from it. Only the owner can do
 //!   that, so that there are never two. Who hears no answers at all accuses nobody, and where no other
 //!   node could do better nothing moves. See [`ServeProof`].
-//! - **An owner that hears nobody** but is heard answers no client. Two intervals after it has said so,
-//!   those who hear each other take what it holds. It goes on until it hears them.
+//! - **An owner that hears nobody** but is heard answers no client. When it says so, those who hear each
+//!   other take what it holds; two intervals later, if it was not heard before. It goes on until it hears
+//!   them.
 //! - **A move** with both alive is a hand-over: the holder names the successor and keeps on until it
 //!   hears the successor's claim, so that there is no gap.
 //!

@@ -51,6 +51,8 @@ pub(super) struct Peer {
     pub(super) failing: Vec<Failing>,
     /// Since when it does not hear us.
     pub(super) deaf_since: Option<Instant>,
+    /// It did hear us, and was heard all the time: it has found by itself that it does not any more.
+    pub(super) turned_deaf: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +84,14 @@ impl Peer {
             stale: false,
             failing: Vec::new(),
             deaf_since: Some(now),
+            turned_deaf: false,
         }
     }
 
     /// Takes over what it says. Whether that may change who holds what.
     pub(super) fn hear(&mut self, now: Instant, beacon: Beacon, me: LifeId) -> bool {
-        let mut news = self.phase == Phase::Down;
+        let returns = self.phase == Phase::Down;
+        let mut news = returns;
         if self.incarnation != beacon.incarnation {
             // A new life holds nothing of what the last one did.
             *self = Self::new(now, &beacon);
@@ -114,6 +118,7 @@ impl Peer {
         if self.hears.contains(&me) {
             self.deaf_since = None;
         } else if self.deaf_since.is_none() || begins {
+            self.turned_deaf = !returns && !begins;
             self.deaf_since = Some(now);
         }
         news

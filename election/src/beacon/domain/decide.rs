@@ -268,7 +268,7 @@ impl Domain {
             // Who has just come may not have heard anybody yet.
             let Some(since) = peer.deaf_since else { continue };
             let judged = since + peer.interval.max(self.config.settings.interval) * DEAF_AFTER;
-            if now >= judged {
+            if peer.turned_deaf || now >= judged {
                 self.deaf.insert(name.clone());
             } else {
                 wake = wake.into_iter().chain([judged]).min();
