@@ -16,7 +16,8 @@
 //! | stale | ARP frames of a node in the second after it went on, while another one owned the address |
 //!
 //! Every finished run is a line of a file, also one that does not count: one in which the capture lost
-//! frames, or which could not be set up. So a race can be interrupted, and goes on where it was.
+//! frames, or the machine held the harness itself up for more than 50 ms, or which could not be set up.
+//! Such a run is made again. So a race can be interrupted, and goes on where it was.
 
 mod asker;
 mod cell;

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::sys::socket::{MsgFlags, sendto};
@@ -20,11 +20,11 @@ use crate::{Host, Mac, Result, error::LabError, inject};
 /// How often it asks.
 pub(super) const EVERY: Duration = Duration::from_millis(10);
 
-/// It asks until it is dropped; the answers are the capture's business.
+/// It asks until it is stopped or dropped; the answers are the capture's business.
 #[derive(Debug)]
 pub(super) struct Asker {
     stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<Instant>>>,
 }
 
 impl Asker {
@@ -39,22 +39,34 @@ impl Asker {
         let stopped = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopped);
         let thread = host.start(move || {
+            let mut asked = Vec::new();
             while !stop.load(Ordering::Acquire) {
+                asked.push(Instant::now());
                 // A question that cannot leave is lost, as any other frame may be.
                 let _ = sendto(socket.as_raw_fd(), &question, &interface, MsgFlags::empty());
                 thread::sleep(EVERY);
             }
+            asked
         })?;
         Ok(Self { stopped, thread: Some(thread) })
+    }
+
+    /// Ends it, and says when it asked. Its socket is never full, so that a gap tells how far the
+    /// harness itself was held up.
+    pub(super) fn stop(mut self) -> Vec<Instant> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Vec<Instant> {
+        self.stopped.store(true, Ordering::Release);
+        let asked = self.thread.take().and_then(|thread| thread.join().ok());
+        asked.unwrap_or_default()
     }
 }
 
 impl Drop for Asker {
     fn drop(&mut self) {
-        self.stopped.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 

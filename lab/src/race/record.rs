@@ -50,9 +50,8 @@ pub struct Figures {
     /// Where the daemon was stopped and another node took over: the ARP frames that the old one sent
     /// for the address in the first second after it went on.
     pub stale: Option<usize>,
-    /// The longest time between two probes that were sent after the fault: how far the measuring
-    /// itself was held up.
-    pub prober_stall: f64,
+    /// How far the harness itself was held up after the fault, at most.
+    pub stall: f64,
 }
 
 /// All runs so far, with the file that they are added to.

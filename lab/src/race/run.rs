@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use super::{
     Cell, Contender, Fault, Figures, Programs, Record,
-    asker::Asker,
+    asker::{self, Asker},
     contender::LIMIT,
     judge::{self, Sighting},
     priority,
@@ -29,6 +29,8 @@ const AFTERWARDS: Duration = Duration::from_millis(700);
 const GLANCE: Duration = Duration::from_millis(100);
 /// How long a node is watched for stale frames after it went on.
 const AWAKE: Duration = Duration::from_secs(1);
+/// A machine that holds the harness up for longer holds up daemons too: such a run tells nothing.
+const MOST_STALL: Duration = Duration::from_millis(50);
 
 /// Makes one run in a network of its own, for tests.
 ///
@@ -107,12 +109,13 @@ impl<'a> Scene<'a> {
 
         let end = Instant::now();
         let report = self.probing.stop();
-        drop(self.asker);
+        let asked = self.asker.stop();
         let caught = self.capture.stop()?;
         let muted = (cell.fault == Fault::Muted).then_some((owner, deed.fault));
         let all = judge::sightings(&caught.frames, self.address, &self.macs, muted);
-        let void = void(&caught);
-        Ok((figures(&all, &report, &deed, self.newcomer, end), void))
+        let stall = stall(&asked, deed.fault);
+        let void = void(&caught, stall);
+        Ok((figures(&all, &report, &deed, self.newcomer, stall, end), void))
     }
 
     /// The frames so far, judged.
@@ -216,9 +219,19 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// How far the harness was held up after the fault.
+fn stall(asked: &[Instant], fault: Instant) -> Duration {
+    let after = asked.iter().skip_while(|at| **at < fault);
+    let gaps = after.clone().zip(after.skip(1)).map(|(one, next)| next.duration_since(*one));
+    gaps.max().unwrap_or_default().saturating_sub(asker::EVERY)
+}
+
 /// Why a run does not count.
-fn void(caught: &Captured) -> Option<String> {
-    (caught.dropped > 0).then(|| format!("the capture lost {} frames", caught.dropped))
+fn void(caught: &Captured, stall: Duration) -> Option<String> {
+    if caught.dropped > 0 {
+        return Some(format!("the capture lost {} frames", caught.dropped));
+    }
+    (stall > MOST_STALL).then(|| format!("the machine held the harness up for {stall:.0?}"))
 }
 
 fn figures(
@@ -226,10 +239,11 @@ fn figures(
     report: &ProbeReport,
     deed: &Deed<'_>,
     newcomer: Mac,
+    stall: Duration,
     end: Instant,
 ) -> Figures {
-    let after = || report.samples.iter().filter(|sample| sample.sent_at >= deed.fault);
-    let lost = after().filter(|sample| sample.answer.is_none()).count();
+    let after = report.samples.iter().filter(|sample| sample.sent_at >= deed.fault);
+    let lost = after.filter(|sample| sample.answer.is_none()).count();
     let mut arrivals: Vec<_> =
         report.samples.iter().filter_map(|s| Some(s.answer.as_ref()?.at)).collect();
     arrivals.sort_unstable();
@@ -243,9 +257,6 @@ fn figures(
         Some(awake.filter(|s| s.arp && s.node == deed.owner).count())
     });
     let late = end.checked_sub(GLANCE).unwrap_or(end);
-    // Before, it may have waited for the first answer to ARP.
-    let sent: Vec<_> = after().map(|sample| sample.sent_at).collect();
-    let stall = sent.windows(2).map(|pair| pair[1].duration_since(pair[0])).max();
     Figures {
         outage: millis(outage),
         recovered,
@@ -256,7 +267,7 @@ fn figures(
         two_owners: millis(judge::shared(all, deed.fault, end)),
         two_owners_at_end: judge::owners(all, late, end) > 1,
         stale,
-        prober_stall: millis(stall.unwrap_or_default()),
+        stall: millis(stall),
     }
 }
 

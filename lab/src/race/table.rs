@@ -65,7 +65,7 @@ pub(super) struct Summary {
     /// Runs in which there were still two owners at the end.
     two_owners_at_end: usize,
     stale_frames: Option<Spread>,
-    prober_stall_ms: Spread,
+    stall_ms: Spread,
     load: Spread,
 }
 
@@ -99,7 +99,7 @@ impl Summary {
             two_owners_ms: spread(|f| f.two_owners)?,
             two_owners_at_end: count(|f| f.two_owners_at_end),
             stale_frames: Spread::of(figures.iter().filter_map(|f| Some(f.stale? as f64))),
-            prober_stall_ms: spread(|f| f.prober_stall)?,
+            stall_ms: spread(|f| f.stall)?,
             load: Spread::of(counted().map(|record| record.load))?,
         })
     }

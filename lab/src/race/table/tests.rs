@@ -13,7 +13,7 @@ fn figures(outage: f64) -> Figures {
         two_owners: 0.0,
         two_owners_at_end: false,
         stale: None,
-        prober_stall: 1.0,
+        stall: 1.0,
     }
 }
 
