@@ -14,6 +14,8 @@ use anstream::println;
 use anstyle::{AnsiColor, Style};
 use vipcast_lab::{Cluster, Probe, Topology, enter};
 
+pub(crate) mod bgp;
+
 type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 
 /// The first address of the pool, the one that a service asks for, and a pair of both families.

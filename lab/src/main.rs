@@ -21,7 +21,10 @@ usage: lab check            build a network, fetch a page through it, say whethe
                             client (the default), router, outside-client
        lab demo --manifests FOLDER [--vipcast PROGRAM] [--keep]
                             three nodes that run vipcast, a client, a takeover
-       lab race failover    measure vipcast beside its rivals; `lab race` says how";
+       lab demo bgp [--announce PROGRAM]
+                            two nodes that announce by BGP, a BIRD between them and a client
+       lab race failover    measure vipcast beside its rivals; `lab race` says how
+       lab race bgp         the same for BGP speakers";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -30,13 +33,18 @@ fn main() -> ExitCode {
         ["check"] => check(),
         ["shell"] => shell("client"),
         ["shell", host] => shell(host),
+        ["demo", "bgp", ref options @ ..] => match demo::bgp::Options::parse(options) {
+            Some(options) => demo::bgp::run(&options),
+            None => return usage(),
+        },
         ["demo", ref options @ ..] => match demo::Options::parse(options) {
             Some(options) => demo::run(&options),
             None => return usage(),
         },
         ["race", "failover", ref options @ ..] => failover(options),
+        ["race", "bgp", ref options @ ..] => bgp_race(options),
         ["race", ..] => {
-            eprintln!("{}", race::USAGE);
+            eprintln!("{}\n{}", race::USAGE, race::bgp::USAGE);
             return ExitCode::from(2);
         }
         ["--help" | "-h" | "help"] => {
@@ -74,6 +82,14 @@ fn failover(options: &[&str]) -> Result<ExitCode, Box<dyn error::Error>> {
         race::Options::parse(options).map_err(|what| format!("{what}\n{}", race::USAGE))?;
     enter()?;
     race::failover(&options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bgp_race(options: &[&str]) -> Result<ExitCode, Box<dyn error::Error>> {
+    let usage = race::bgp::USAGE;
+    let options = race::bgp::Options::parse(options).map_err(|what| format!("{what}\n{usage}"))?;
+    enter()?;
+    race::bgp::race(&options)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -20,6 +20,7 @@
 //! Such a run is made again. So a race can be interrupted, and goes on where it was.
 
 mod asker;
+pub mod bgp;
 mod cell;
 mod contender;
 mod fault;

@@ -98,6 +98,11 @@ impl Bird {
         Ok(())
     }
 
+    /// Where `birdc` reaches it.
+    pub(crate) fn control(&self) -> &Path {
+        &self.control
+    }
+
     /// The daemon itself, to freeze or to kill.
     pub fn process(&self) -> &Process {
         &self.process

@@ -35,6 +35,7 @@ struct Cli {
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask demo              three nodes, a client, a takeover: see it work
+  cargo xtask demo bgp          two nodes, one address, a router that shares the traffic
   cargo xtask check             before a commit: format, lints, docs
   cargo xtask test              everything that CI runs
   cargo xtask test unit lab     two steps of it

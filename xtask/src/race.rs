@@ -1,5 +1,6 @@
 //! `cargo xtask race`: measures beside rivals, on real kernels.
 
+mod bgp;
 mod failover;
 
 use std::process::ExitCode;
@@ -19,12 +20,14 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Race {
+    Bgp(bgp::Args),
     Failover(failover::Args),
 }
 
 /// The command `race`.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.race {
+        Race::Bgp(args) => bgp::run(args),
         Race::Failover(args) => failover::run(args),
     }
 }

@@ -28,6 +28,11 @@ impl Spread {
         Some(Self { min, median: f64::midpoint(lower, upper), max })
     }
 
+    /// The middle.
+    pub(super) fn median(&self) -> f64 {
+        self.median
+    }
+
     /// `1.0 / 2.5 / 30`: three digits are enough.
     pub(super) fn show(&self) -> String {
         [self.min, self.median, self.max].map(short).join(" / ")

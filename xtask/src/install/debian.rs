@@ -30,6 +30,16 @@ pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "gobgpd", program: "gobgpd" },
 ];
 
+/// What the race of BGP speakers runs beside our own programs.
+pub(crate) const BGP_RACE_PACKAGES: &[DebianPackage] = &[
+    DebianPackage { name: "bird2", program: "bird" },
+    DebianPackage { name: "gobgpd", program: "gobgpd" },
+];
+
+/// What the demo of BGP runs beside our own programs.
+pub(crate) const BGP_DEMO_PACKAGES: &[DebianPackage] =
+    &[DebianPackage { name: "bird2", program: "bird" }];
+
 /// What the races run beside our own programs.
 pub(crate) const RACE_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "keepalived", program: "keepalived" },

@@ -48,7 +48,7 @@ pub(crate) const STEPS: &[Step] = &[
         about: "real kernels, real ARP, in network namespaces",
         run: programs::lab,
     },
-    Step { name: "demo", about: "the demo ends with the pages fetched", run: programs::demo },
+    Step { name: "demo", about: "the demos end with the pages fetched", run: programs::demo },
     Step {
         name: "kube",
         about: "a real API server, kube-proxy's rules; the first time it builds them, with Go",

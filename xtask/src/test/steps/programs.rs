@@ -48,14 +48,23 @@ pub(crate) fn lab(session: &Session, progress: &mut Progress) -> Result<Report> 
 }
 
 pub(crate) fn demo(session: &Session, progress: &mut Progress) -> Result<Report> {
-    let programs = session.programs(progress)?;
-    let mut command = Command::new(programs.bin("lab")?);
-    command.args(demo::lab_args(programs.bin("vipcast")?, &session.workspace.root));
-    let finished = process::run(progress, command, TEST_LIMIT)?;
-    if !finished.ok {
-        bail!("{}", finished.output);
+    let mut report = Report::default();
+    if let Err(error) = ensure_debian_packages(progress, session.root, LAB_PACKAGES) {
+        report.fail(&error.to_string());
     }
-    Ok(Report::pass())
+    let programs = session.programs(progress)?;
+    let layer2 = demo::lab_args(programs.bin("vipcast")?, &session.workspace.root);
+    for args in [layer2, demo::bgp_lab_args(programs.examples_dir()?)] {
+        let mut command = Command::new(programs.bin("lab")?);
+        command.args(args);
+        let finished = process::run(progress, command, TEST_LIMIT)?;
+        if finished.ok {
+            report.tally.passed += 1;
+        } else {
+            report.fail(&finished.output);
+        }
+    }
+    Ok(report)
 }
 
 /// Tests that need namespaces of their own live in the lab's `tests/`.

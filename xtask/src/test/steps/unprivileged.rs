@@ -56,13 +56,16 @@ pub(crate) fn run(session: &Session, progress: &mut Progress) -> Result<Report> 
             .env("VIPCAST_EXAMPLES", place.path().join("bin"));
         run_test(progress, &mut report, test, command)?;
     }
-    let mut command = place.as_nobody(&lab.to_string_lossy(), &[]);
-    command.args(demo::lab_args(&vipcast, place.path()));
-    let finished = process::run(progress, command, TEST_LIMIT)?;
-    if finished.ok {
-        report.tally.passed += 1;
-    } else {
-        report.fail(&format!("demo:\n{}", finished.output));
+    let layer2 = demo::lab_args(&vipcast, place.path());
+    for args in [layer2, demo::bgp_lab_args(&place.path().join("bin"))] {
+        let mut command = place.as_nobody(&lab.to_string_lossy(), &[]);
+        command.args(args);
+        let finished = process::run(progress, command, TEST_LIMIT)?;
+        if finished.ok {
+            report.tally.passed += 1;
+        } else {
+            report.fail(&format!("demo:\n{}", finished.output));
+        }
     }
     // They were run by the steps before, as root: nothing is left out.
     let left = std::mem::take(&mut report.tally.needs_root);

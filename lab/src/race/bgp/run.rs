@@ -1,0 +1,149 @@
+//! Runs, one after the other.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    net::Ipv4Addr,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Options, contender::Sender, receiver::Receiver, table};
+use crate::{Host, Lab, Port, Process, Result, error::LabError};
+
+/// One run: a line of the file. Times are in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Run {
+    /// Who sent.
+    pub sender: Sender,
+    /// Who received.
+    pub receiver: Receiver,
+    /// How many prefixes.
+    pub routes: u32,
+    /// Why it does not count, if it does not.
+    pub void: Option<String>,
+    /// Until the first prefixes were read (raw receiver).
+    pub first: f64,
+    /// Until 99 of 100 were read (raw receiver).
+    pub p99: f64,
+    /// Until the last was there.
+    pub last: f64,
+    /// In how many UPDATEs they came (raw receiver).
+    pub updates: u32,
+    /// Seconds of processor time that the sender has used, from its start; none of the raw sender.
+    pub cpu: Option<f64>,
+    /// The most memory that it held, in MiB.
+    pub rss: Option<f64>,
+}
+
+/// Three machines on one switch.
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) lab: Lab,
+    pub(super) sender: Host,
+    pub(super) receiver: Host,
+    /// Tells GoBGP what it is to send.
+    pub(super) feeder: Host,
+    pub(super) receiver_port: Port,
+    /// Of sender, receiver and feeder.
+    pub(super) addresses: [Ipv4Addr; 3],
+}
+
+impl World {
+    fn new() -> Result<Self> {
+        let lab = Lab::new("bgp race")?;
+        let lan = lab.add_bridge("lan")?;
+        let addresses = [1, 2, 3].map(|n| Ipv4Addr::new(192, 168, 7, n));
+        let join = |name, address: Ipv4Addr| {
+            let host = lab.add_host(name)?;
+            let port = lab.connect(&host, &lan, "eth0", &[&format!("{address}/24")])?;
+            Ok::<_, LabError>((host, port))
+        };
+        let (sender, _) = join("sender", addresses[0])?;
+        let (receiver, receiver_port) = join("receiver", addresses[1])?;
+        let (feeder, _) = join("feeder", addresses[2])?;
+        Ok(Self { lab, sender, receiver, feeder, receiver_port, addresses })
+    }
+}
+
+/// Races all senders before both receivers, and prints what came of it.
+///
+/// # Errors
+/// A file that cannot be written. A run that fails is noted as void.
+pub fn race(options: &Options) -> Result<()> {
+    let failed = || LabError::io(format!("write {}", options.file.display()));
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(&options.file).map_err(failed())?;
+    let mut runs = Vec::new();
+    for round in 1..=options.rounds {
+        for receiver in [Receiver::Raw, Receiver::Bird] {
+            for sender in Sender::ALL {
+                let run = once(sender, receiver, options);
+                let line = serde_json::to_string(&run).unwrap_or_default();
+                writeln!(file, "{line}").map_err(failed())?;
+                let said = run.void.clone().unwrap_or_else(|| format!("{:.2} ms", run.last));
+                eprintln!("{round}/{}  {sender} to {receiver}: {said}", options.rounds);
+                runs.push(run);
+            }
+        }
+    }
+    print!("{}", table::show(&runs));
+    Ok(())
+}
+
+fn once(sender: Sender, receiver: Receiver, options: &Options) -> Run {
+    let routes = options.routes;
+    let mut run = Run {
+        sender,
+        receiver,
+        routes,
+        void: None,
+        first: 0.0,
+        p99: 0.0,
+        last: 0.0,
+        updates: 0,
+        cpu: None,
+        rss: None,
+    };
+    if let Err(error) = measure(&mut run, options) {
+        run.void = Some(error.to_string());
+    }
+    run
+}
+
+fn measure(run: &mut Run, options: &Options) -> Result<()> {
+    let world = World::new()?;
+    // Who is dialed must be ready before, who dials finds the receiver listening.
+    let (sending, receiving) = if run.sender.is_dialed() {
+        let sending = run.sender.start(&world, options)?;
+        (sending, run.receiver.start(&world, true, run.routes)?)
+    } else {
+        let receiving = run.receiver.start(&world, false, run.routes)?;
+        (run.sender.start(&world, options)?, receiving)
+    };
+    let seen = receiving.wait(run.routes)?;
+    let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
+    (run.first, run.p99, run.last) = (ms(seen.first), ms(seen.p99), ms(seen.last));
+    run.updates = seen.updates;
+    if let Some(process) = sending.process() {
+        (run.cpu, run.rss) = (cpu(process), rss(process));
+    }
+    Ok(())
+}
+
+/// Seconds of processor time: fields 14 and 15 of stat, in hundredths.
+fn cpu(process: &Process) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id())).ok()?;
+    let (_, fields) = stat.rsplit_once(')')?;
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    Some(ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0)
+}
+
+/// The most memory that was resident.
+fn rss(process: &Process) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib / 1024.0)
+}
