@@ -137,26 +137,40 @@ pub fn relief(nodes: &Nodes, demands: &[Demand<'_>]) -> Option<Move> {
     None
 }
 
-/// Where the addresses of `group` that `from` holds should go, if that is not `from`: the least
-/// loaded of those with the highest score. A `from` that may not hold them, or is not among the
-/// nodes, is left by all means; one that may keeps them against equal scores.
+/// Where what a node holds of a group should go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preference {
+    /// The address that the group is placed by.
+    pub group: IpAddr,
+    /// The addresses of the group that the node holds.
+    pub held: Vec<IpAddr>,
+    /// Who should have them, if that is another node.
+    pub to: Option<NodeName>,
+}
+
+/// Where the addresses of each of the `groups` that `from` holds should go: to the least loaded of those
+/// with the highest score. A `from` that may not hold them, or is not among the nodes, is left by all
+/// means; one that may keeps them against equal scores.
 #[must_use]
 pub fn preferred(
     nodes: &Nodes,
     demands: &[Demand<'_>],
-    group: IpAddr,
+    groups: &BTreeSet<IpAddr>,
     from: &NodeName,
-) -> Option<NodeName> {
+) -> Vec<Preference> {
     let load = Load::of(nodes, demands);
-    let held: Vec<&Demand<'_>> = demands
-        .iter()
-        .filter(|demand| demand.group == group && demand.holder == Some(from))
-        .collect();
-    let best = shared(nodes, &held);
-    if best.contains(&from) {
-        return None;
+    let mut held: BTreeMap<IpAddr, Vec<&Demand<'_>>> = BTreeMap::new();
+    for demand in demands.iter().filter(|demand| demand.holder == Some(from)) {
+        held.entry(demand.group).or_default().push(demand);
     }
-    load.pick(group, &best, None).cloned()
+    let prefer = |&group: &IpAddr| {
+        let held = held.remove(&group).unwrap_or_default();
+        let best = shared(nodes, &held);
+        let stays = best.contains(&from);
+        let to = if stays { None } else { load.pick(group, &best, None).cloned() };
+        Preference { group, held: held.iter().map(|demand| demand.address).collect(), to }
+    };
+    groups.iter().map(prefer).collect()
 }
 
 /// The nodes with the highest score of those that may hold all of these.

@@ -15,6 +15,14 @@ struct World {
     holders: BTreeMap<IpAddr, NodeName>,
 }
 
+/// Where this node should have this group, if not where it is.
+fn better(world: &World, group: usize, from: usize) -> Option<NodeName> {
+    let groups = [address(group)].into();
+    let preferred = preferred(&world.nodes, &world.demands(), &groups, &node(from));
+    assert_eq!(preferred.len(), 1);
+    preferred.into_iter().next().and_then(|preference| preference.to)
+}
+
 impl World {
     /// All may hold all.
     fn equal(nodes: usize, addresses: usize) -> Self {
@@ -164,10 +172,29 @@ fn what_nobody_may_hold_is_left_out() {
 fn a_changed_preference_names_the_better_node_and_an_equal_one_is_no_reason() {
     let mut world = World::equal(3, 1);
     world.holders.insert(address(0), node(0));
-    assert_eq!(preferred(&world.nodes, &world.demands(), address(0), &node(0)), None);
+    assert_eq!(better(&world, 0, 0), None);
     world.wanted.get_mut(&address(0)).unwrap().1.insert(node(2), 7);
-    let better = preferred(&world.nodes, &world.demands(), address(0), &node(0));
+    let better = better(&world, 0, 0);
     assert_eq!(better, Some(node(2)));
+}
+
+#[test]
+fn groups_are_judged_together_as_one_by_one() {
+    let mut world = World::equal(3, 30);
+    for index in 0..30 {
+        world.holders.insert(address(index), node(index % 2));
+        let (group, scores) = world.wanted.get_mut(&address(index)).unwrap();
+        *group = address(index / 4);
+        scores.insert(node(index % 3), 1 + index as u32 % 2);
+    }
+    let groups: BTreeSet<IpAddr> = (0..8).map(address).collect();
+    let together = preferred(&world.nodes, &world.demands(), &groups, &node(0));
+    assert_eq!(together.iter().map(|preference| preference.held.len()).sum::<usize>(), 15);
+    assert!(together.iter().any(|preference| preference.to.is_some()));
+    for (index, preference) in together.into_iter().enumerate() {
+        assert_eq!(preference.group, address(index));
+        assert_eq!(preference.to, better(&world, index, 0));
+    }
 }
 
 #[test]
@@ -175,7 +202,7 @@ fn a_holder_that_may_hold_it_no_more_is_left() {
     let mut world = World::equal(3, 1);
     world.holders.insert(address(0), node(0));
     world.wanted.get_mut(&address(0)).unwrap().1.remove(&node(0));
-    assert!(preferred(&world.nodes, &world.demands(), address(0), &node(0)).is_some());
+    assert!(better(&world, 0, 0).is_some());
 }
 
 #[test]

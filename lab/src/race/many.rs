@@ -115,7 +115,11 @@ fn takeover(program: &Path, count: u16, pace: Option<u32>) -> Result<Moved> {
         // Its answer is not needed: the client's kernel knows the owner then.
         let page = world.net.client.fetch_within(&format!("http://{address}/"), LIMIT)?;
         if page.body.trim() != world.net.nodes[0].name() {
-            let what = format!("{address} went to {} by itself", page.body.trim());
+            let said: String = processes.iter().map(Process::output).collect();
+            let said: Vec<_> =
+                said.lines().filter(|line| line.contains(&format!("{address} "))).collect();
+            let by = page.body.trim();
+            let what = format!("{address} went to {by} by itself:\n{}", said.join("\n"));
             return Err(LabError::Topology { what });
         }
     }

@@ -12,7 +12,7 @@ use super::Domain;
 use crate::{
     NodeName,
     beacon::{table::Holding, wire::LifeId},
-    placement::{self, Demand},
+    placement::{self, Demand, Preference},
 };
 
 impl Domain {
@@ -114,13 +114,13 @@ impl Domain {
             .filter_map(|at| self.candidates.get(at))
             .map(|contenders| contenders.group)
             .collect();
-        for group in groups {
-            let demands = self.demands(&nodes, &holders);
-            let better = placement::preferred(&nodes, &demands, group, &self.config.me);
-            let members = self.mine(&demands, group);
-            match better {
-                None => members.iter().for_each(|at| _ = self.reconsider.remove(at)),
-                Some(to) => self.hand_over(now, &members, &to),
+        let demands = self.demands(&nodes, &holders);
+        for Preference { held, to, .. } in
+            placement::preferred(&nodes, &demands, &groups, &self.config.me)
+        {
+            match to {
+                None => held.iter().for_each(|at| _ = self.reconsider.remove(at)),
+                Some(to) => self.hand_over(now, &held, &to),
             }
         }
     }
