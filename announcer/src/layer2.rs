@@ -26,10 +26,11 @@ use std::{
 use tokio::sync::watch;
 use vipcast_arp_ndp::ResponderConfig;
 use vipcast_election::{
-    Candidates, NodeName, StaticConfig, Unit,
+    Candidates, LeaseId, NodeName, StaticConfig, Unit,
     beacon::{BeaconConfig, BeaconCounters, Keyring},
 };
 use vipcast_plan::LinkName;
+use vipcast_sans_io::Instant;
 
 use crate::os::Waker;
 
@@ -94,6 +95,12 @@ impl Layer2Config {
         }
     }
 
+    /// Finds out by beacons who lives, and places addresses among those as MetalLB does.
+    pub fn place_by_hash(&mut self, config: BeaconConfig, keyring: Keyring) {
+        self.gap = config.settings().token_life;
+        self.election = Election::Hash { config: Box::new(config), keyring };
+    }
+
     /// Elects by beacons, instead of from a list.
     pub fn elect_by_beacons(&mut self, config: BeaconConfig, keyring: Keyring) {
         self.gap = config.settings().token_life;
@@ -108,6 +115,7 @@ struct Shared {
     responder: Mutex<Counters>,
     sockets: Mutex<SocketCounters>,
     beacons: Mutex<BeaconCounters>,
+    leases: Mutex<Leases>,
     waker: Waker,
 }
 
@@ -137,6 +145,7 @@ impl Layer2 {
             responder: Mutex::default(),
             sockets: Mutex::default(),
             beacons: Mutex::default(),
+            leases: Mutex::default(),
             waker: Waker::new()?,
         });
         let (sender, reports) = watch::channel(Arc::default());
@@ -230,6 +239,12 @@ impl Control {
         lock(&self.shared.responder).clone()
     }
 
+    /// Until when a lease lasts, as of now; `None` for one that never was.
+    #[must_use]
+    pub fn not_after(&self, lease: LeaseId) -> Option<Instant> {
+        lock(&self.shared.leases).get(&lease).copied()
+    }
+
     /// What the elector has done, likewise; nothing where there are no beacons.
     #[must_use]
     pub fn beacons(&self) -> BeaconCounters {
@@ -267,6 +282,9 @@ impl Drop for Layer2 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Until when each lease lasts.
+type Leases = BTreeMap<LeaseId, Instant>;
 
 /// A claim of the responder, by what it is about.
 type ClaimKey = (u32, IpAddr);

@@ -317,6 +317,8 @@ impl Runner {
         self.report.missing_groups.clone_from(&layer2.missing_groups);
         self.report.conflicts.clone_from(&layer2.conflicts);
         self.report.heard.clone_from(&layer2.heard);
+        self.report.claims.clone_from(&layer2.claims);
+        self.report.leases.clone_from(&layer2.leases);
         self.report.nodes.clone_from(&layer2.nodes);
         self.report.alarms.clone_from(&layer2.alarms);
         self.report.gaps = layer2.gaps;

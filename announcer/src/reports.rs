@@ -40,6 +40,10 @@ pub struct Report {
     /// Whether neighbours that were asked from an address of ours have answered it: the address, the
     /// link, the neighbour.
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
+    /// Who holds what since when, on this machine's clock, and in which tenure.
+    pub claims: election::Claims,
+    /// The leases under which this node holds what it holds.
+    pub leases: BTreeMap<election::Unit, election::LeaseId>,
     /// The other nodes that were heard on each segment, where beacons are.
     pub nodes: BTreeMap<(election::Segment, election::NodeName), NodeSeen>,
     /// What is wrong, as long as it goes on.
@@ -126,6 +130,13 @@ pub enum Event {
         /// Who is silent.
         gateway: IpAddr,
     },
+    /// No other host was seen with an address of ours for a while.
+    ConflictOver {
+        /// The address.
+        address: IpAddr,
+        /// Where one was seen.
+        link: LinkName,
+    },
     /// Something is wrong, and a person should look at it.
     Alarm {
         /// What.
@@ -189,6 +200,7 @@ impl Report {
         let mut events = Vec::new();
         self.link_events(before, &mut events);
         self.election_events(before, &mut events);
+        self.conflicts_over(before, &mut events);
         if self.gaps > before.gaps {
             events.push(Event::Gap);
         }
@@ -237,6 +249,14 @@ impl Report {
                 None => Event::GatewaySilent { address, link, gateway: neighbour },
             });
         }
+    }
+
+    fn conflicts_over(&self, before: &Self, events: &mut Vec<Event>) {
+        let over = before.conflicts.keys().filter(|key| !self.conflicts.contains_key(key));
+        // Where the address was let go of, that is told already.
+        let ours = |address| self.announcing.keys().any(|unit| unit.address == address);
+        let over = over.filter(|(address, _)| ours(*address)).cloned();
+        events.extend(over.map(|(address, link)| Event::ConflictOver { address, link }));
     }
 
     fn link_events(&self, before: &Self, events: &mut Vec<Event>) {
@@ -325,6 +345,7 @@ impl Event {
             Self::GuardFailed { .. } => "guardFailed",
             Self::Unguarded { .. } => "unguarded",
             Self::Conflict { .. } => "conflict",
+            Self::ConflictOver { .. } => "conflictOver",
             Self::Acknowledged { .. } => "acknowledged",
             Self::GatewaySilent { .. } => "gatewaySilent",
             Self::Alarm { .. } => "alarm",
@@ -376,6 +397,9 @@ impl fmt::Display for Event {
                  {link}. Run with --guard, or set net.ipv4.conf.all.arp_ignore=1 and arp_announce=2 \
                  (strictARP of kube-proxy)"
             ),
+            Self::ConflictOver { address, link } => {
+                write!(f, "no other host was seen with {address} on {link} for a while")
+            }
             Self::Conflict { address, link, other } => {
                 write!(f, "{other} on {link} uses {address}, which this node announces")
             }

@@ -2,6 +2,7 @@ mod layer2;
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use anyhow::{Result, bail};
 use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
 use vipcast_announcer::Deliver;
 
@@ -24,6 +25,10 @@ Examples:
       which address each service would get, and why not
   vipcast run --manifests manifests/ --deliver local
       one machine serves the addresses of all its LoadBalancer services
+  vipcast run --manifests manifests/ --key-file /etc/vipcast/keys --deliver local
+      one of several machines that find each other, and take over from each other
+  vipcast who-has 192.0.2.10
+      which of them holds an address, since when, and who knows it
   vipcast run --manifests manifests/ --state /shared/state --alive /shared/alive --node a
       one of several machines: each address is held by one of the nodes in the list
 
@@ -38,6 +43,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Plan(PlanArgs),
+    WhoHas(WhoHasArgs),
 }
 
 /// Assign, elect and announce, following a folder of manifests
@@ -72,6 +78,10 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) election: ElectionArgs,
+
+    /// Where `vipcast who-has` can ask this process [default: NODE.sock in the state folder]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
 
     /// Who delivers what arrives for an address
     #[arg(long, value_enum, default_value_t)]
@@ -133,12 +143,14 @@ const DEFAULT_PORT: u16 = 7_947;
 pub(crate) enum ElectionArg {
     /// By heartbeats
     Beacon,
+    /// By MetalLB's order, among the nodes whose heartbeats are heard
+    Hash,
     /// From the list of --alive; without it, this node is alone
     Static,
 }
 
 /// A time such as `100ms` or `1s`; a bare number is milliseconds.
-fn duration(text: &str) -> Result<Duration, String> {
+fn duration(text: &str) -> std::result::Result<Duration, String> {
     let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     let number: u64 = number.parse().map_err(|_| "write it as `100ms` or `1s`".to_owned())?;
@@ -189,6 +201,45 @@ pub(crate) struct PlanArgs {
     /// How to print: a table, or one JSON object
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Output,
+}
+
+/// Say who holds an address, since when, and who knows it
+///
+/// Asks the process that runs on this machine, by its socket. Exits with 0 if somebody holds the
+/// address, and with 1 if nobody does or no process can be asked.
+#[derive(Debug, Arguments)]
+pub(crate) struct WhoHasArgs {
+    /// The service address
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) address: IpAddr,
+
+    /// The state folder of the process, which its socket is in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+
+    /// The name of the process's node [default: the host's name]
+    #[arg(long, visible_alias = "node-name", value_name = "NAME")]
+    pub(crate) node: Option<String>,
+
+    /// The socket itself
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["state", "node"])]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// How to print: for people, or one JSON object
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Output,
+}
+
+/// The name that was given, or the host's.
+pub(crate) fn node_name(given: Option<&str>) -> Result<String> {
+    let node = match given {
+        Some(name) => name.to_owned(),
+        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    if node.is_empty() || node.contains(char::is_whitespace) {
+        bail!("`{node}` cannot name a node: name it with --node, without spaces");
+    }
+    Ok(node)
 }
 
 /// How manifests are read.

@@ -1,5 +1,7 @@
 //! How nodes elect, from the command line.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 use vipcast_announcer::{
     clock::Clock,
@@ -7,11 +9,14 @@ use vipcast_announcer::{
 };
 use vipcast_election as election;
 use vipcast_election::beacon::{BeaconConfig, BeaconSettings, Keyring};
+use vipcast_k8s_adapter::state::StateFolder;
 use vipcast_plan::NodeName;
 
 use crate::{
     args::{ElectionArg, RunArgs},
     key_file,
+    line::Line,
+    printer::Printer,
 };
 
 /// How this node elects.
@@ -19,21 +24,23 @@ use crate::{
 pub(crate) enum Elected {
     /// A list says who lives, or it is alone.
     Static,
-    /// By beacons.
-    Beacon,
+    /// By beacons, with these keys to begin with.
+    Beacon(Keyring),
 }
 
 impl Elected {
     pub(crate) fn by_beacons(&self) -> bool {
-        *self == Self::Beacon
+        matches!(self, Self::Beacon(_))
     }
 }
 
 /// Sets up the election as it was asked for.
 pub(crate) fn configure(
     args: &RunArgs,
+    state: &Path,
     node: &NodeName,
     layer2: &mut Layer2Config,
+    printer: &mut Printer,
 ) -> Result<Elected> {
     let asked = &args.election;
     layer2.beacons =
@@ -43,7 +50,7 @@ pub(crate) fn configure(
         None => asked.insecure.then(Keyring::insecure),
     };
     let keyring = match (asked.election, keyring) {
-        (Some(ElectionArg::Beacon), None) => {
+        (Some(ElectionArg::Beacon | ElectionArg::Hash), None) => {
             bail!("an election by beacons needs keys: give --key-file, or --insecure to go without")
         }
         (Some(ElectionArg::Static), Some(_)) => {
@@ -57,7 +64,18 @@ pub(crate) fn configure(
     }
     let settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
     let me = election::NodeName::new(node.as_str());
-    let config = BeaconConfig::new(me, Clock::unix_micros(), settings)?;
-    layer2.elect_by_beacons(config, keyring);
-    Ok(Elected::Beacon)
+    let clock = Clock::unix_micros();
+    let folder = StateFolder::open(state, node.as_str());
+    let life = folder.and_then(|folder| folder.begin_life(clock)).unwrap_or_else(|error| {
+        let text = format!("{error}; should the clock go back, others will not hear this node");
+        printer.print(Line::new("lifeFault", text));
+        clock
+    });
+    let config = BeaconConfig::new(me, life, settings)?;
+    let used = keyring.clone();
+    match asked.election {
+        Some(ElectionArg::Hash) => layer2.place_by_hash(config, keyring),
+        _ => layer2.elect_by_beacons(config, keyring),
+    }
+    Ok(Elected::Beacon(used))
 }

@@ -132,6 +132,19 @@ impl From<&Event> for Line {
                 .with_all(json!({ "address": address }))
                 .with("link", link.as_str())
                 .with("other", other.to_string()),
+            Event::ConflictOver { address, link } => {
+                line.with_all(json!({ "address": address })).with("link", link.as_str())
+            }
+            Event::Alarm { alarm, cause } => line
+                .with("alarm", alarm.name())
+                .with("subject", alarm.subject())
+                .with("cause", cause.as_str()),
+            Event::Healed(alarm) => {
+                line.with("alarm", alarm.name()).with("subject", alarm.subject())
+            }
+            Event::NodeUp { segment, node } | Event::NodeDown { segment, node } => {
+                line.with("node", node.as_str()).with("segment", segment.as_str())
+            }
             Event::Acknowledged { address, link, neighbour, gateway, after } => line
                 .with_all(json!({ "address": address, "neighbour": neighbour }))
                 .with_all(json!({ "gateway": gateway, "seconds": after.as_secs_f64() }))

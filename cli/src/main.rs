@@ -5,10 +5,12 @@ mod args;
 mod check;
 mod elect;
 mod key_file;
+mod keys;
 mod line;
 mod plan;
 mod printer;
 mod run;
+mod who_has;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => Ok(check::run(&args)),
         Command::Plan(args) => plan::run(&args),
+        Command::WhoHas(args) => who_has::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {}", told(&error));

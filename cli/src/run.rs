@@ -4,17 +4,26 @@ use anyhow::{Context, Result, bail};
 use tokio::{
     runtime,
     signal::unix::{SignalKind, signal},
+    sync::mpsc,
 };
 use vipcast_announcer::{
     Event, Node, NodeConfig,
     layer2::{Counters, SocketCounters},
 };
+use vipcast_election::beacon::BeaconCounters;
 use vipcast_k8s_adapter::{
     Standalone, StandaloneConfig, assigner::LostState, default_state_dir, feed,
 };
 use vipcast_plan::{Reason, Withheld};
 
-use crate::{args::RunArgs, elect, line::Line, printer::Printer};
+use crate::{
+    args::{RunArgs, node_name},
+    elect::{self, Elected},
+    keys,
+    line::Line,
+    printer::Printer,
+    who_has,
+};
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task
@@ -36,7 +45,7 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     args.layer2.apply(&mut node_config);
-    let elected = elect::configure(args, &node_name, &mut node_config.layer2)?;
+    let elected = elect::configure(args, &state, &node_name, &mut node_config.layer2, printer)?;
     config.elected = elected.by_beacons();
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;
@@ -45,6 +54,9 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
         printer.print(Line::new("swept", text).with("address", address.to_string()));
     }
 
+    let socket =
+        args.socket.clone().unwrap_or_else(|| who_has::default_path(&state, node_name.as_str()));
+    let (line, mut lines) = mpsc::channel(16);
     let started = Standalone::start(config, feed, Arc::new(node.prober()));
     let followed = tokio::select! {
         started = started => match started {
@@ -56,7 +68,17 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
                 );
                 let running = Line::new("running", running).with("node", node_name.as_str());
                 printer.print(running);
-                follow(&node, standalone, &mut stop, printer).await
+                // The state folder is there by now.
+                let server = who_has::Server::start(&socket, node_name.as_str(), &node);
+                let _server = server.map_err(|error| {
+                    let text = format!("{}: {error}: nobody can ask who has what", socket.display());
+                    printer.print(Line::new("socketFault", text));
+                });
+                if let (Some(file), Elected::Beacon(keyring)) = (&args.election.key_file, &elected) {
+                    let (file, keyring) = (file.clone(), keyring.clone());
+                    tokio::spawn(keys::follow(file, keyring, node.control(), line));
+                }
+                follow(&node, standalone, &mut lines, &mut stop, printer).await
             }
             Err(error) => Err(error.into()),
         },
@@ -73,6 +95,9 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     followed?;
     stopped?;
     printer.print(told(&control.responder(), control.sockets()));
+    if elected.by_beacons() {
+        printer.print(told_of_beacons(&control.beacons()));
+    }
     printer.print(Line::new("stopped", "stopped"));
     Ok(())
 }
@@ -81,6 +106,7 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
 async fn follow(
     node: &Node,
     mut standalone: Standalone,
+    lines: &mut mpsc::Receiver<Line>,
     stop: &mut (impl Future<Output = ()> + Unpin),
     printer: &mut Printer,
 ) -> Result<()> {
@@ -95,6 +121,7 @@ async fn follow(
                 Some(event) => printer.print(Line::from(&event)),
                 None => bail!("the task that follows the manifests has ended: this is a bug"),
             },
+            Some(line) = lines.recv() => printer.print(line),
             changed = reports.changed() => {
                 changed.context("the node has ended: this is a bug")?;
                 let now = reports.borrow_and_update().clone();
@@ -124,13 +151,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>> {
 }
 
 fn config(args: &RunArgs, printer: &mut Printer) -> Result<StandaloneConfig> {
-    let node = match &args.node {
-        Some(name) => name.clone(),
-        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-    };
-    if node.is_empty() || node.contains(char::is_whitespace) {
-        bail!("`{node}` cannot name a node: name it with --node, without spaces");
-    }
+    let node = node_name(args.node.as_deref())?;
     let state = args.state.clone().or_else(default_state_dir);
     let state = state.context("no home to keep the state in: name a folder with --state")?;
     if !fs::metadata(&args.manifests).is_ok_and(|folder| folder.is_dir()) {
@@ -173,6 +194,34 @@ fn told(counters: &Counters, sockets: SocketCounters) -> Line {
         .with("acknowledged", counters.acknowledged)
         .with("unanswered", counters.unanswered)
         .with("dropped", sockets.dropped)
+        .with("refused", by_reason)
+}
+
+fn told_of_beacons(counters: &BeaconCounters) -> Line {
+    let refused: Vec<String> =
+        counters.refused.iter().map(|(reason, count)| format!("{count} since {reason}")).collect();
+    let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
+    let text = format!(
+        "{} beacons sent, {} heard; {} addresses claimed, {} handed over to here, {} yielded; {} \
+         nodes fell silent; refused beacons: {refused}",
+        counters.sent,
+        counters.heard,
+        counters.claims,
+        counters.handed_over,
+        counters.yields,
+        counters.deaths
+    );
+    let by_reason: serde_json::Map<_, _> =
+        counters.refused.iter().map(|(why, count)| (why.to_string(), (*count).into())).collect();
+    Line::new("beaconCounters", text)
+        .with("sent", counters.sent)
+        .with("heard", counters.heard)
+        .with("claims", counters.claims)
+        .with("handedOver", counters.handed_over)
+        .with("yields", counters.yields)
+        .with("deaths", counters.deaths)
+        .with("spared", counters.spared)
+        .with("fences", counters.fences)
         .with("refused", by_reason)
 }
 

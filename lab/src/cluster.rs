@@ -92,7 +92,15 @@ impl Cluster {
     /// # Errors
     /// A node that does not exist; a program that cannot be started.
     pub fn start_node(&mut self, name: &str) -> Result<()> {
-        let process = self.node(name)?.spawn(self.command(name))?;
+        self.start_command(name, self.command(name))
+    }
+
+    /// Starts another command on this node, in place of an earlier process of it.
+    ///
+    /// # Errors
+    /// As [`start_node`](Self::start_node).
+    pub fn start_command(&mut self, name: &str, command: Command) -> Result<()> {
+        let process = self.node(name)?.spawn(command)?;
         self.processes.insert(name.to_owned(), process);
         Ok(())
     }
@@ -100,12 +108,19 @@ impl Cluster {
     /// The command line of a node.
     #[must_use]
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("run").arg("--manifests").arg(&self.manifests);
+        let mut command = self.plain_command(name);
         match &self.beacons {
             Some(args) => command.arg("--state").arg(self.own_state(name)).args(args),
             None => command.arg("--state").arg(self.state()).arg("--alive").arg(self.alive()),
         };
+        command
+    }
+
+    /// The command line of a node that is told neither of a state folder nor of others.
+    #[must_use]
+    pub fn plain_command(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg("--manifests").arg(&self.manifests);
         command.args(["--node", name, "--deliver", "local"]);
         command
     }

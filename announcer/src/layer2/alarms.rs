@@ -90,6 +90,20 @@ impl Alarm {
         }
     }
 
+    /// The segment, the address on it, or the link that it is about.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::ForeignBeacon(segment) | Self::SameName(segment) | Self::Refused(segment, _) => {
+                segment.to_string()
+            }
+            Self::ForeignAnswer(unit) | Self::NotServed(unit) | Self::Restless(unit) => {
+                unit.to_string()
+            }
+            Self::Unsent(link) | Self::Unheard(link) => link.to_string(),
+        }
+    }
+
     fn lasts(&self) -> Duration {
         match self {
             Self::Restless(_) => MOVES_WINDOW,

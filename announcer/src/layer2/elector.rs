@@ -19,13 +19,22 @@ pub enum Election {
         /// What is believed.
         keyring: Keyring,
     },
+    /// By MetalLB's order, among nodes that hear each other's beacons. Nothing but that order decides:
+    /// a node that returns takes back what it had, and nodes that see different nodes alive may both
+    /// hold an address. A MetalLB that runs beside it counts only its own members.
+    Hash {
+        /// This node, and how often it says that it lives.
+        config: Box<BeaconConfig>,
+        /// What is believed.
+        keyring: Keyring,
+    },
 }
 
 impl Election {
     /// Whether the living nodes are found out, and not given.
     #[must_use]
     pub const fn finds_members(&self) -> bool {
-        matches!(self, Self::Beacon { .. })
+        matches!(self, Self::Beacon { .. } | Self::Hash { .. })
     }
 }
 
@@ -33,6 +42,7 @@ impl Election {
 pub(super) enum Elector {
     Static(Box<StaticElection>),
     Beacon(Box<BeaconElection>),
+    Hash(Box<Hash>),
 }
 
 impl Elector {
@@ -42,6 +52,24 @@ impl Elector {
             Election::Beacon { config, keyring } => {
                 Self::Beacon(Box::new(BeaconElection::new(*config, keyring)))
             }
+            Election::Hash { config, keyring } => Self::Hash(Box::new(Hash::new(*config, keyring))),
+        }
+    }
+
+    /// The machine that speaks by beacons, where there is one.
+    pub(super) fn beacons(&self) -> Option<&BeaconElection> {
+        match self {
+            Self::Static(_) => None,
+            Self::Beacon(election) => Some(election),
+            Self::Hash(hash) => Some(&hash.peers),
+        }
+    }
+
+    pub(super) fn beacons_mut(&mut self) -> Option<&mut BeaconElection> {
+        match self {
+            Self::Static(_) => None,
+            Self::Beacon(election) => Some(election),
+            Self::Hash(hash) => Some(&mut hash.peers),
         }
     }
 
@@ -49,6 +77,7 @@ impl Elector {
         match self {
             Self::Static(election) => election.tokens(),
             Self::Beacon(election) => election.tokens(),
+            Self::Hash(hash) => hash.order.tokens(),
         }
     }
 
@@ -56,6 +85,7 @@ impl Elector {
         match self {
             Self::Static(election) => election.claims(),
             Self::Beacon(election) => election.claims(),
+            Self::Hash(hash) => hash.order.claims(),
         }
     }
 
@@ -64,6 +94,7 @@ impl Elector {
         match self {
             Self::Static(_) => 0,
             Self::Beacon(election) => election.claims_version(),
+            Self::Hash(hash) => hash.version,
         }
     }
 
@@ -71,6 +102,7 @@ impl Elector {
         match self {
             Self::Static(election) => election.set_candidates(now, candidates),
             Self::Beacon(election) => election.set_candidates(now, candidates),
+            Self::Hash(hash) => hash.set_candidates(now, candidates),
         }
     }
 
@@ -82,28 +114,92 @@ impl Elector {
     }
 
     pub(super) fn set_link(&mut self, now: Instant, segment: &Segment, up: bool) {
-        if let Self::Beacon(election) = self {
+        if let Some(election) = self.beacons_mut() {
             election.set_link(now, segment, up);
         }
     }
 
     pub(super) fn set_keyring(&mut self, keyring: Keyring) {
-        if let Self::Beacon(election) = self {
+        if let Some(election) = self.beacons_mut() {
             election.set_keyring(keyring);
         }
     }
 
     /// Hands over what it can. A list knows no successors.
     pub(super) fn drain(&mut self, now: Instant) {
-        if let Self::Beacon(election) = self {
+        if let Some(election) = self.beacons_mut() {
             election.drain(now);
         }
     }
 
-    pub(super) fn counters(&self) -> BeaconCounters {
+    pub(super) fn is_drained(&self) -> bool {
         match self {
-            Self::Static(_) => BeaconCounters::default(),
-            Self::Beacon(election) => election.counters(),
+            Self::Static(_) => false,
+            Self::Beacon(election) => election.is_drained(),
+            Self::Hash(hash) => hash.peers.is_drained() && hash.order.tokens().is_empty(),
         }
+    }
+
+    pub(super) fn counters(&self) -> BeaconCounters {
+        self.beacons().map(BeaconElection::counters).unwrap_or_default()
+    }
+}
+
+/// Beacons say who lives on each segment, and a fixed order who of them holds what.
+pub(super) struct Hash {
+    me: NodeName,
+    /// It stands for nothing, and only hears and is heard.
+    pub(super) peers: BeaconElection,
+    pub(super) order: StaticElection,
+    wanted: Candidates,
+    living: BTreeMap<Segment, BTreeSet<NodeName>>,
+    version: u64,
+}
+
+impl Hash {
+    fn new(config: BeaconConfig, keyring: Keyring) -> Self {
+        let me = config.me().clone();
+        Self {
+            order: StaticElection::new(StaticConfig::new(me.clone())),
+            peers: BeaconElection::new(config, keyring),
+            me,
+            wanted: Candidates::new(),
+            living: BTreeMap::new(),
+            version: 0,
+        }
+    }
+
+    fn set_candidates(&mut self, now: Instant, candidates: Candidates) {
+        self.wanted = candidates;
+        self.place(now);
+    }
+
+    /// Follows who lives.
+    pub(super) fn follow(&mut self, now: Instant) {
+        let mut living: BTreeMap<Segment, BTreeSet<NodeName>> = BTreeMap::new();
+        for peer in self.peers.peers().filter(|peer| peer.there && !peer.starting && !peer.draining)
+        {
+            living.entry(peer.segment.clone()).or_default().insert(peer.name.clone());
+        }
+        for segment in self.peers.active_segments() {
+            living.entry(segment.clone()).or_default().insert(self.me.clone());
+        }
+        if self.living != living {
+            self.living = living;
+            self.place(now);
+        }
+    }
+
+    fn place(&mut self, now: Instant) {
+        let nobody = BTreeSet::new();
+        let mut candidates = self.wanted.clone();
+        for (unit, contenders) in &mut candidates {
+            let living = self.living.get(&unit.segment).unwrap_or(&nobody);
+            contenders.nodes.retain(|node, _| living.contains(node));
+        }
+        let all = self.living.values().flatten().chain([&self.me]).cloned().collect();
+        self.order.set_members(now, all);
+        self.order.set_candidates(now, candidates);
+        self.version += 1;
     }
 }

@@ -14,6 +14,7 @@ use std::{
 use tokio::sync::watch;
 use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
 use vipcast_election::{NodeName, Segment, Unit};
+use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
 use self::{filters::Filters, gateways::Gateways};
@@ -57,6 +58,10 @@ pub(super) struct Host {
     segments_up: BTreeSet<Segment>,
     /// The addresses whose owners are silent, and until when an answer counts.
     asked: BTreeMap<ClaimKey, (Unit, Instant)>,
+    /// Addresses that were asked for, and are not in the table.
+    unlisted: BTreeSet<(IpAddr, LinkId)>,
+    /// Until when each conflict goes on.
+    conflicts_until: BTreeMap<(IpAddr, LinkName), Instant>,
     alarms: Alarms,
     claims_version: u64,
     peers_looked_at: Instant,
@@ -121,6 +126,8 @@ impl Host {
             ready: false,
             segments_up: BTreeSet::new(),
             asked: BTreeMap::new(),
+            unlisted: BTreeSet::new(),
+            conflicts_until: BTreeMap::new(),
             alarms: Alarms::default(),
             claims_version: 0,
             peers_looked_at: Instant::ZERO,
@@ -219,6 +226,7 @@ impl Host {
         let now = Clock::now();
         if let Some(table) = table {
             self.table = table;
+            self.unlisted.clear();
         }
         if let Some(members) = members {
             self.elector.set_members(now, members);
@@ -292,16 +300,28 @@ impl Host {
         let (sockets, report) = (&self.sockets, &mut self.report);
         let asking = &mut self.asking;
         let claimed = &self.claimed;
-        let mut outlet =
-            Wire { sockets, report, asking, claimed, dirty: false, later: false, full: false };
+        let mut outlet = Wire {
+            sockets,
+            report,
+            asking,
+            claimed,
+            conflicts: Vec::new(),
+            dirty: false,
+            later: false,
+            full: false,
+        };
         let responder_due = pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet);
         self.dirty |= outlet.dirty;
         self.later |= outlet.later;
-        let retry = outlet.full.then(|| Clock::now() + RETRY_FULL);
+        let conflicts = std::mem::take(&mut outlet.conflicts);
+        let full = outlet.full;
+        self.note_conflicts(Clock::now(), conflicts);
+        let retry = full.then(|| Clock::now() + RETRY_FULL);
         let counters_due = self.tell();
         self.due = [election_due, responder_due, retry].into_iter().flatten().min();
         let looks = self.look_again.into_iter().chain([self.gateways.due()]);
         let looks = looks.chain(self.alarms.due());
+        let looks = looks.chain(self.conflicts_until.values().min().copied());
         self.timer.set(self.due.into_iter().chain(counters_due).chain(looks).min())
     }
 
@@ -342,6 +362,9 @@ impl Host {
         let answering = &self.report.answering;
         let claimed = |address| answering.keys().any(|unit| unit.address == address);
         self.report.conflicts.retain(|(address, _), _| claimed(*address));
+        self.conflicts_until.retain(|(address, _), _| claimed(*address));
+        self.report.leases =
+            self.elector.tokens().iter().map(|(u, token)| (u.clone(), token.lease)).collect();
         self.dirty = true;
     }
 

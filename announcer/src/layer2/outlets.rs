@@ -3,6 +3,7 @@ use std::{
     convert::Infallible,
     io,
     net::IpAddr,
+    sync::Mutex,
     time::Duration,
 };
 
@@ -14,8 +15,9 @@ use vipcast_election::{
 use vipcast_plan::LinkName;
 
 use super::{
-    Check, ClaimKey, ConflictSeen, Heard, Layer2Report,
+    Check, ClaimKey, ConflictSeen, Heard, Layer2Report, Leases,
     beacons::Beacons,
+    lock,
     sockets::{Sockets, socket_number},
 };
 use crate::{
@@ -26,6 +28,8 @@ use crate::{
 /// Where the elector's tokens and beacons go.
 pub(super) struct Tokens<'a> {
     pub(super) responder: &'a mut Responder,
+    /// Until when each lease lasts, for whoever asks.
+    pub(super) leases: &'a Mutex<Leases>,
     pub(super) beacons: &'a Beacons,
     /// What is to be asked for by ARP and ND: of everybody, or of one node.
     pub(super) asks: Vec<(Unit, Option<NodeName>)>,
@@ -40,6 +44,7 @@ impl Tokens<'_> {
         match event {
             vipcast_election::Event::Renewed { lease, not_after } => {
                 self.responder.renew(LeaseId(lease.0), not_after);
+                lock(self.leases).insert(lease, not_after);
             }
             vipcast_election::Event::Granted(_) | vipcast_election::Event::Revoked(_) => {
                 self.changed = true;
@@ -88,6 +93,8 @@ pub(super) struct Wire<'a> {
     /// Checks that have no verdict yet.
     pub(super) asking: &'a mut BTreeSet<(IpAddr, LinkId)>,
     pub(super) claimed: &'a BTreeMap<ClaimKey, Claim>,
+    /// Where another host was seen with an address of ours.
+    pub(super) conflicts: Vec<(IpAddr, LinkName)>,
     pub(super) dirty: bool,
     /// What changed may be told a little later.
     pub(super) later: bool,
@@ -113,6 +120,7 @@ impl Outlet<Responder> for Wire<'_> {
             vipcast_arp_ndp::Event::Conflict { address, link, other } => {
                 let Some(name) = self.name_of(link) else { return };
                 let seen = ConflictSeen { other };
+                self.conflicts.push((address, name.clone()));
                 self.dirty |= self.report.conflicts.insert((address, name), seen) != Some(seen);
             }
             vipcast_arp_ndp::Event::InUse { address, link, by } => {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use vipcast_arp_ndp::MacAddr;
-use vipcast_election::{Claims, NodeName, Segment, Unit};
+use vipcast_election::{Claims, LeaseId, NodeName, Segment, Unit};
 use vipcast_plan::{LinkName, UnusableLink};
 
 use super::{LinkState, Raised};
@@ -31,6 +31,9 @@ pub struct Layer2Report {
     /// Whether neighbours that were asked from an address of ours have answered it: the address, the
     /// link, the neighbour.
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
+    /// The leases under which this node holds what it holds; see
+    /// [`Control::not_after`](super::Control::not_after).
+    pub leases: BTreeMap<Unit, LeaseId>,
     /// The other nodes that were heard on each segment, where beacons are.
     pub nodes: BTreeMap<(Segment, NodeName), NodeSeen>,
     /// The nodes that were heard not long ago, and this one.

@@ -257,6 +257,10 @@ impl Domain {
         self.up
     }
 
+    pub(super) fn is_active(&self) -> bool {
+        self.up && !self.starting && !self.draining && !self.surplus
+    }
+
     pub(super) fn holding(&self, at: IpAddr) -> Option<Epoch> {
         self.table.holding(at).map(|holding| holding.epoch)
     }

@@ -117,6 +117,12 @@ impl BeaconElection {
         })
     }
 
+    /// The segments on which this node is past listening, and does not leave: where it would claim.
+    pub fn active_segments(&self) -> impl Iterator<Item = &Segment> {
+        let active = self.domains.iter().filter(|(_, (_, domain))| domain.is_active());
+        active.map(|(segment, _)| segment)
+    }
+
     /// Rises whenever the [`claims`](Backend::claims) are others than before.
     #[must_use]
     pub const fn claims_version(&self) -> u64 {

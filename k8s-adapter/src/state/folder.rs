@@ -58,6 +58,7 @@ pub enum StateError {
 /// assignments.json            who was given which addresses; written by the holder of the lock alone
 /// assigner.lock               held by the one node that assigns
 /// manifests.NODE.json         the objects that this node served last
+/// life.NODE                   how often it has started: a number that only rises
 /// *.corrupt-N                 what could not be read, set aside
 /// ```
 #[derive(Clone, Debug)]
@@ -249,10 +250,14 @@ impl<D: Disk> StateFolder<D> {
         self.write(&name, &bytes)
     }
 
-    /// The node's name may hold anything; a file name may not.
     fn manifests_name(&self) -> String {
+        format!("{}.json", self.own_name("manifests"))
+    }
+
+    /// A file of this node's own. Its name may hold anything; a file name may not.
+    pub(super) fn own_name(&self, what: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
-        format!("manifests.{}.json", self.node.chars().map(plain).collect::<String>())
+        format!("{what}.{}", self.node.chars().map(plain).collect::<String>())
     }
 
     /// Keeps the bytes of a corrupt file under another name.
@@ -277,7 +282,7 @@ impl<D: Disk> StateFolder<D> {
         Ok(aside)
     }
 
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StateError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StateError> {
         self.disk.read(path).map_err(|source| StateError::Io {
             what: "read",
             path: path.to_owned(),
@@ -285,7 +290,7 @@ impl<D: Disk> StateFolder<D> {
         })
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
         replace(&self.disk, &self.dir, name, bytes).map_err(|source| StateError::Io {
             what: "write",
             path: self.dir.join(name),

@@ -3,6 +3,7 @@
 mod assignments;
 mod disk;
 mod folder;
+mod life;
 mod manifests;
 
 pub use assignments::Assignments;

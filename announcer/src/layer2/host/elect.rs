@@ -10,6 +10,7 @@ use vipcast_election::{
     NodeName, Unit,
     beacon::{BeaconInput, Keyring, Notice, wire::Beacon, wire::Refusal},
 };
+use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
 use super::{Host, received};
@@ -25,6 +26,9 @@ use crate::{
 /// How long after a question about the old owner an answer counts.
 const ANSWERS_COUNT: Duration = Duration::from_millis(500);
 
+/// How long a conflict goes on after another host was seen last with an address of ours.
+const CONFLICT_LASTS: Duration = Duration::from_secs(60);
+
 /// How often the living nodes are looked at, at most.
 const LOOK_AT_PEERS: Duration = Duration::from_millis(20);
 
@@ -38,6 +42,7 @@ impl Host {
     pub(super) fn elect(&mut self) -> Option<Instant> {
         let mut outlet = Tokens {
             responder: &mut self.responder,
+            leases: &self.shared.leases,
             beacons: &self.beacons,
             asks: Vec::new(),
             unsent: Vec::new(),
@@ -45,6 +50,12 @@ impl Host {
             full: false,
         };
         let due = match &mut self.elector {
+            Elector::Hash(hash) => {
+                let beacons = pump(&mut hash.peers, Clock::now, &mut self.buf, &mut outlet);
+                hash.follow(Clock::now());
+                let order = pump(&mut hash.order, Clock::now, &mut self.buf, &mut outlet);
+                [beacons, order].into_iter().flatten().min()
+            }
             Elector::Static(election) => {
                 pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
             }
@@ -68,6 +79,7 @@ impl Host {
         }
         self.take_notices(now);
         self.dirty |= self.alarms.expire(now, &mut self.report.alarms);
+        self.end_conflicts(now);
         let version = self.elector.claims_version();
         if std::mem::replace(&mut self.claims_version, version) != version {
             self.dirty = true;
@@ -80,7 +92,7 @@ impl Host {
     }
 
     fn take_notices(&mut self, now: Instant) {
-        let Elector::Beacon(election) = &mut self.elector else { return };
+        let Some(election) = self.elector.beacons_mut() else { return };
         let notices: Vec<Notice> = std::iter::from_fn(|| election.poll_notice()).collect();
         for notice in notices {
             let alarm = match notice {
@@ -99,10 +111,27 @@ impl Host {
         self.dirty |= self.alarms.raise(now, &mut self.report.alarms, alarm, cause);
     }
 
+    /// Conflicts begin or go on.
+    pub(super) fn note_conflicts(&mut self, now: Instant, seen: Vec<(IpAddr, LinkName)>) {
+        for key in seen {
+            self.conflicts_until.insert(key, now + CONFLICT_LASTS);
+        }
+    }
+
+    /// What was not seen for a while is over, as far as can be told.
+    fn end_conflicts(&mut self, now: Instant) {
+        if self.conflicts_until.values().all(|until| now < *until) {
+            return;
+        }
+        self.conflicts_until.retain(|_, until| now < *until);
+        self.report.conflicts.retain(|key, _| self.conflicts_until.contains_key(key));
+        self.dirty = true;
+    }
+
     /// Who is there, for the report.
     fn look_at_peers(&mut self, now: Instant) {
         self.peers_looked_at = now;
-        let Elector::Beacon(election) = &self.elector else { return };
+        let Some(election) = self.elector.beacons() else { return };
         let mut nodes = BTreeMap::new();
         let mut members: BTreeSet<NodeName> = [self.me.clone()].into();
         for peer in election.peers() {
@@ -117,7 +146,7 @@ impl Host {
             }
             nodes.insert((peer.segment.clone(), peer.name.clone()), seen);
         }
-        let drained = election.is_drained();
+        let drained = self.elector.is_drained();
         let report = &mut self.report;
         if report.nodes != nodes || report.members != members || report.drained != drained {
             (report.nodes, report.members, report.drained) = (nodes, members, drained);
@@ -132,7 +161,7 @@ impl Host {
         if !failed.is_empty() {
             self.look_again = Some(now + super::network::TRY_AGAIN);
         }
-        let takes_part = matches!(self.elector, Elector::Beacon(_));
+        let takes_part = self.elector.beacons().is_some();
         for (name, error) in failed {
             if takes_part {
                 let why = format!("beacons cannot be heard: {error}");
@@ -142,7 +171,7 @@ impl Host {
             }
         }
         let up = self.beacons.segments();
-        if let Elector::Beacon(election) = &mut self.elector {
+        if let Some(election) = self.elector.beacons_mut() {
             for segment in &up {
                 let here = |link: &&LinkState| link.up && link.segment.as_str() == segment.as_str();
                 let links = self.report.links.values().filter(here);
@@ -182,8 +211,8 @@ impl Host {
             let Some(segment) = self.beacons.segment(index).cloned() else { break };
             let bytes = self.frame.get(..len).unwrap_or(&self.frame);
             let from = from.map_or_else(String::new, |from| format!("from {from}"));
-            match &mut self.elector {
-                Elector::Beacon(election) => {
+            match self.elector.beacons_mut() {
+                Some(election) => {
                     let verdict = election.handle_datagram(now, &segment, bytes);
                     if let Err(why) = verdict
                         && is_worth_telling(why)
@@ -191,7 +220,7 @@ impl Host {
                         self.raise(now, Alarm::Refused(segment, why), || from);
                     }
                 }
-                Elector::Static(_) => {
+                None => {
                     let name = match Beacon::decode(bytes, &Keyring::insecure()) {
                         Ok(beacon) => format!("{} ", beacon.name),
                         Err(Refusal::NotABeacon) => continue,
@@ -207,18 +236,27 @@ impl Host {
     /// Asks for an address: everybody, where its owner is silent; or its living owner alone, so that
     /// other hosts are not troubled.
     fn ask(&mut self, unit: &Unit, whom: Option<&NodeName>) {
-        let Elector::Beacon(election) = &self.elector else { return };
+        let Some(election) = self.elector.beacons() else { return };
         let everybody: &[Option<MacAddr>] = &[None];
         let its: Vec<Option<MacAddr>> = whom
             .map(|node| election.hardware_of(&unit.segment, node))
             .map(|its| its.iter().map(|mac| Some(MacAddr(*mac))).collect())
             .unwrap_or_default();
         let to = if its.is_empty() { everybody } else { &its };
-        let until = Clock::now() + ANSWERS_COUNT;
-        for link in self.report.links.values() {
-            if !link.up || link.segment.as_str() != unit.segment.as_str() {
-                continue;
-            }
+        let now = Clock::now();
+        self.asked.retain(|_, (_, until)| now < *until);
+        let here = |link: &&LinkState| link.up && link.segment.as_str() == unit.segment.as_str();
+        let listed = self.table.contains_key(unit);
+        let mut unlisted = false;
+        for link in self.report.links.values().filter(here) {
+            self.asked.insert((link.index, unit.address), (unit.clone(), now + ANSWERS_COUNT));
+            unlisted |= !listed && self.unlisted.insert((unit.address, LinkId(link.index)));
+        }
+        if unlisted {
+            // Else the answers would not come through.
+            self.narrow_filters();
+        }
+        for link in self.report.links.values().filter(here) {
             // A packet socket sends whatever it is given: that of ARP carries both protocols.
             let socket = self.sockets.get(&socket_number(link.index, FrameKind::Arp));
             for to in to {
@@ -226,22 +264,36 @@ impl Host {
                 // A question that is lost is one without an answer.
                 let _ = socket.map(|socket| socket.send(&self.buf));
             }
-            self.asked.insert((link.index, unit.address), (unit.clone(), until));
         }
     }
 
     /// An answer to such a question is a sign of life of whoever sent it.
     pub(super) fn notice_answer(&mut self, now: Instant, link: LinkId, len: usize) {
-        self.asked.retain(|_, (_, until)| now < *until);
         let bytes = self.frame.get(..len).unwrap_or(&self.frame);
+        if !looks_like_an_answer(bytes) {
+            return;
+        }
         let Some((address, mac)) = answer(bytes) else { return };
-        let Some((unit, _)) = self.asked.get(&(link.0, address)).cloned() else { return };
-        let Elector::Beacon(election) = &mut self.elector else { return };
+        let asked = self.asked.get(&(link.0, address)).filter(|(_, until)| now < *until);
+        let Some((unit, _)) = asked.cloned() else { return };
+        let Some(election) = self.elector.beacons_mut() else { return };
         let by = election.node_at(&unit.segment, mac.0).cloned();
         election.handle_input(now, BeaconInput::Answer { unit: &unit, by: by.as_ref() });
         if by.is_none() {
             self.raise(now, Alarm::ForeignAnswer(unit), || format!("from {mac}"));
         }
+    }
+}
+
+/// Whether it is worth decoding: nearly all frames are questions.
+fn looks_like_an_answer(bytes: &[u8]) -> bool {
+    const ARP_OPERATION: usize = 21;
+    const ICMPV6_TYPE: usize = 54;
+    match bytes.get(12..14) {
+        Some([0x08, 0x06]) => bytes.get(ARP_OPERATION) == Some(&2),
+        Some([0x86, 0xdd]) => bytes.get(ICMPV6_TYPE) == Some(&136),
+        // A priority tag moves what follows.
+        _ => true,
     }
 }
 

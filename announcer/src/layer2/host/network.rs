@@ -78,7 +78,8 @@ impl Host {
 
     /// Lets the kernel drop what cannot concern this node.
     pub(super) fn narrow_filters(&mut self) {
-        self.filters.narrow(&self.sockets, &self.report.links, &self.table, &self.asking);
+        let asked: BTreeSet<_> = self.asking.union(&self.unlisted).copied().collect();
+        self.filters.narrow(&self.sockets, &self.report.links, &self.table, &asked);
     }
 
     /// Follows the routes to the gateways, if it is time to.

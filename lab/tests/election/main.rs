@@ -1,0 +1,44 @@
+//! Nodes that elect by beacons, on a real network: who answers, who takes over, who stays silent.
+
+mod common;
+mod forgery;
+mod keys;
+mod segments;
+mod takeover;
+mod who_has;
+
+use std::process::ExitCode;
+
+use vipcast_lab::harness::{self, test};
+
+fn main() -> ExitCode {
+    harness::main(vec![
+        test(
+            "nodes elect by beacons, and another takes over from a dead one",
+            takeover::another_takes_over,
+        ),
+        test(
+            "who was paused says nothing about what another took meanwhile",
+            takeover::a_sleeper_stays_silent,
+        ),
+        test(
+            "a planned stop loses none of a probe each millisecond",
+            takeover::a_drain_loses_nothing,
+        ),
+        test("an even spread, and nothing moves when a node joins", takeover::a_join_moves_nothing),
+        test("by hash, a death moves what the dead node had", takeover::by_hash),
+        test(
+            "a node with two links that loses one loses only what is on it",
+            segments::only_the_cut_segment_moves,
+        ),
+        test(
+            "forged, replayed and truncated beacons change nothing and are counted",
+            forgery::forged_beacons_change_nothing,
+        ),
+        test("a wrong key is refused with a reason, and healed", keys::a_wrong_key_is_refused),
+        test("keys are changed without an outage", keys::keys_are_changed_without_an_outage),
+        test("a key file that everybody can read is refused", keys::a_public_key_file_is_refused),
+        test("a node alone that hears others elect says so", keys::a_foreign_beacon_is_an_alarm),
+        test("who has an address, since when, and who knows it", who_has::who_has),
+    ])
+}
