@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
 use crate::console::Progress;
@@ -94,11 +94,30 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
             command.arg("--memberlist").arg(MEMBERLIST.ensure(&mut progress, &workspace)?);
         }
     }
+    if let Some(&most) = args.addresses.iter().max().filter(|_| !args.list && !args.report) {
+        check_neighbours(most)?;
+    }
     drop(progress);
     args.pass_on(&mut command, &workspace)?;
     let status = command.status().with_context(|| format!("cannot start {}", lab.display()))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// The kernel has one table of neighbours for all namespaces. Where it is full, nothing can be sent any more, and
+/// the client and the router of the lab fill it.
+fn check_neighbours(addresses: u16) -> Result<()> {
+    const SETTING: &str = "net.ipv4.neigh.default.gc_thresh3";
+    let text = fs::read_to_string("/proc/sys/net/ipv4/neigh/default/gc_thresh3")
+        .with_context(|| format!("cannot read {SETTING}"))?;
+    let room: u32 = text.trim().parse().with_context(|| format!("{SETTING} is no number"))?;
+    let needed = u32::from(addresses) * 2 + 256;
+    if room < needed {
+        bail!(
+            "{addresses} addresses need room for {needed} neighbours: sudo sysctl -w {SETTING}={needed}"
+        );
+    }
+    Ok(())
 }
 
 impl Args {
