@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     Plan(PlanArgs),
     WhoHas(WhoHasArgs),
+    #[cfg(feature = "cluster")]
+    Controller(crate::cluster::controller::ControllerArgs),
+    #[cfg(feature = "cluster")]
+    Crds(crate::cluster::crds::CrdsArgs),
 }
 
 /// Assign, elect and announce, following a folder of manifests
@@ -252,7 +256,10 @@ pub(crate) struct ManifestArgs {
 
 impl ManifestArgs {
     pub(crate) fn options(&self) -> vipcast_k8s_adapter::Options {
-        vipcast_k8s_adapter::Options { load_balancer_class: self.lb_class.clone() }
+        vipcast_k8s_adapter::Options {
+            load_balancer_class: self.lb_class.clone(),
+            ..Default::default()
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod args;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod elect;
 mod key_file;
 mod keys;
@@ -24,6 +26,10 @@ fn main() -> ExitCode {
         Command::Check(args) => Ok(check::run(&args)),
         Command::Plan(args) => plan::run(&args),
         Command::WhoHas(args) => who_has::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Controller(args) => cluster::controller::run(&args),
+        #[cfg(feature = "cluster")]
+        Command::Crds(args) => cluster::crds::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {}", told(&error));

@@ -9,6 +9,7 @@
 //! - [`Backend`] is what all ways of electing have in common.
 //! - [`beacon`] finds out by heartbeats who lives, and elects among those: the usual choice.
 //! - [`StaticElection`] takes the list of living nodes as given, and picks by [`rendezvous`].
+//! - [`lease`] contends for one record in a store: the choice where two holders must never be.
 //! - [`placement`] says which node for which address: pure functions.
 //!
 //! What it is not: it opens no socket, and knows neither ARP nor BGP. With beacons the choice in a
@@ -50,6 +51,7 @@ mod backend;
 pub mod beacon;
 mod claims;
 mod fixed;
+pub mod lease;
 pub mod placement;
 pub mod rendezvous;
 mod token;

@@ -56,6 +56,8 @@ mod admission;
 mod alive;
 pub mod assigner;
 mod check;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod consistency;
 mod diagnostic;
 mod document;

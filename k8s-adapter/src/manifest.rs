@@ -22,6 +22,27 @@ pub struct Manifest {
     pub(crate) positions: Arc<Positions>,
 }
 
+#[cfg(feature = "cluster")]
+impl Manifest {
+    /// An object that an API server sent: it stands in no file.
+    pub(crate) fn of_cluster(resource: Resource) -> Self {
+        Self {
+            key: resource.key(),
+            resource: Arc::new(resource),
+            place: Place::file("cluster"),
+            text: "".into(),
+            first_line: 0,
+            positions: Arc::default(),
+        }
+    }
+
+    /// The same with its text, from which it can be read again.
+    pub(crate) fn with_text(&self) -> Self {
+        let text = self.resource.to_json().to_string();
+        Self { text: text.into(), first_line: 1, ..self.clone() }
+    }
+}
+
 impl Manifest {
     /// The text of the object, as its file has it: YAML or JSON.
     #[must_use]

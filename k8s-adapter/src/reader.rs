@@ -319,7 +319,7 @@ fn is_neighbour(api_version: &str, kind: &str) -> bool {
 }
 
 /// What to say about a field that nothing read; nothing if the schema has it.
-fn unknown_field(kind: Kind, path: &str) -> Option<Problem> {
+pub(crate) fn unknown_field(kind: Kind, path: &str) -> Option<Problem> {
     let parent = positions::parent(path);
     let known = known_fields(kind, &positions::without_indices(parent))?;
     let name = path.get(parent.len()..)?.trim_start_matches('.');

@@ -1,9 +1,9 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Metadata, metadata::nullable};
 
 /// `discovery.k8s.io/v1` `EndpointSlice`: some of the endpoints of a service.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EndpointSlice {
     /// Its metadata; the label `kubernetes.io/service-name` names the service.
@@ -17,7 +17,7 @@ pub struct EndpointSlice {
 }
 
 /// An endpoint of an [`EndpointSlice`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SliceEndpoint {
     /// Whether it can take traffic.
@@ -28,7 +28,7 @@ pub struct SliceEndpoint {
 }
 
 /// The conditions of a [`SliceEndpoint`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct EndpointConditions {
     /// Ready for traffic; unknown counts as yes.
     pub ready: Option<bool>,

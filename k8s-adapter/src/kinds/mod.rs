@@ -5,11 +5,13 @@
 
 mod endpoint_slice;
 mod fields;
+#[allow(clippy::duplicated_attributes, reason = "printed columns have equal types")]
 mod l2_advertisement;
 mod label_selector;
 mod metadata;
 mod namespace;
 mod node;
+#[allow(clippy::duplicated_attributes, reason = "printed columns have equal types")]
 mod pool;
 mod service;
 
@@ -23,7 +25,14 @@ pub use namespace::Namespace;
 pub use node::{Node, NodeCondition, NodeStatus};
 pub use pool::{IpAddressPool, IpAddressPoolSpec, ServiceAllocation};
 pub use service::{
-    LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec, ServiceStatus,
+    Condition, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec,
+    ServiceStatus,
+};
+
+#[cfg(feature = "cluster")]
+pub use {
+    l2_advertisement::{L2AdvertisementDefinition, L2AdvertisementStatus},
+    pool::{IpAddressPoolDefinition, IpAddressPoolStatus},
 };
 
 pub(crate) use fields::known_fields;
@@ -161,6 +170,24 @@ impl Resource {
             Self::Node(object) => &object.metadata,
             Self::Namespace(object) => &object.metadata,
         }
+    }
+
+    /// The object in JSON, as far as it is used, with its kind and version.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        // Structs with text for keys: nothing here can fail.
+        let object = match self {
+            Self::IpAddressPool(object) => serde_json::to_value(object),
+            Self::L2Advertisement(object) => serde_json::to_value(object),
+            Self::Service(object) => serde_json::to_value(object),
+            Self::EndpointSlice(object) => serde_json::to_value(object),
+            Self::Node(object) => serde_json::to_value(object),
+            Self::Namespace(object) => serde_json::to_value(object),
+        };
+        let mut object = object.unwrap_or_default();
+        object["apiVersion"] = self.kind().api_version().into();
+        object["kind"] = self.kind().name().into();
+        object
     }
 
     /// What tells it from all others.

@@ -1,9 +1,9 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Metadata, metadata::nullable};
 
 /// `v1` `Node`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Node {
     /// Its metadata.
     pub metadata: Metadata,
@@ -13,7 +13,7 @@ pub struct Node {
 }
 
 /// The `status` of a [`Node`], as far as it is used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NodeStatus {
     /// Its conditions.
     #[serde(default, deserialize_with = "nullable")]
@@ -21,7 +21,7 @@ pub struct NodeStatus {
 }
 
 /// A condition of a [`Node`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct NodeCondition {
     /// Its name.
     #[serde(rename = "type")]

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Metadata,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// `v1` `Service`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Service {
     /// Its metadata.
     pub metadata: Metadata,
@@ -21,7 +21,7 @@ pub struct Service {
 }
 
 /// The `spec` of a [`Service`], as far as it is used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceSpec {
     /// Only `LoadBalancer` is served.
@@ -54,7 +54,7 @@ pub struct ServiceSpec {
 }
 
 /// A port of a [`Service`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ServicePort {
     /// The number, 1 to 65535.
     pub port: i64,
@@ -63,16 +63,41 @@ pub struct ServicePort {
 }
 
 /// The `status` of a [`Service`], as far as it is used.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceStatus {
     /// Its addresses.
     #[serde(default, deserialize_with = "nullable")]
     pub load_balancer: LoadBalancerStatus,
+    /// What is said about it; of a cluster's services only what vipcast says is kept.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
+}
+
+/// One thing that is said about an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// What it is about.
+    #[serde(rename = "type")]
+    pub condition_type: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in one word.
+    #[serde(default, deserialize_with = "nullable")]
+    pub reason: String,
+    /// Why, for people.
+    #[serde(default, deserialize_with = "nullable")]
+    pub message: String,
+    /// The generation of the object that it was said about.
+    pub observed_generation: Option<i64>,
+    /// When its status last changed, in RFC 3339 form.
+    #[serde(default, deserialize_with = "nullable")]
+    pub last_transition_time: String,
 }
 
 /// The `status.loadBalancer` of a [`Service`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LoadBalancerStatus {
     /// Each an address or a name.
     #[serde(default, deserialize_with = "nullable")]
@@ -80,7 +105,7 @@ pub struct LoadBalancerStatus {
 }
 
 /// An address that a [`Service`] has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LoadBalancerIngress {
     /// The address; none where the entry is a name.
     pub ip: Option<String>,

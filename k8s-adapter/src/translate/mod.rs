@@ -29,6 +29,9 @@ pub struct Options {
     /// Serve the services of this `loadBalancerClass` and no others; nothing for those without a
     /// class and no others.
     pub load_balancer_class: Option<String>,
+    /// The objects are a cluster's: what a service's families are is what its cluster addresses
+    /// are, and a service without any is not served.
+    pub in_cluster: bool,
 }
 
 /// What objects mean.
@@ -72,10 +75,8 @@ pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
                     continue;
                 };
                 let owner = translated.service.request.owner.clone();
-                translated.service.request.namespace_labels = namespaces
-                    .get(owner.namespace())
-                    .cloned()
-                    .unwrap_or_else(|| bare_namespace(owner.namespace()));
+                translated.service.request.namespace_labels =
+                    labels_in(&namespaces, owner.namespace());
                 if let Some(endpoints) = endpoints.get(&owner) {
                     translated.service.endpoints = endpoints.clone();
                 }
@@ -100,6 +101,38 @@ pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
     out
 }
 
+/// A service by itself: what it asks for, where it is ours and valid, and what its status says that
+/// it has. Nothing is known of its endpoints.
+#[cfg(feature = "cluster")]
+pub(crate) fn service(
+    manifest: &Manifest,
+    options: &Options,
+    namespace_labels: Labels,
+) -> (Option<(vipcast_plan::intent::Service, Vec<IpAddr>)>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let Resource::Service(object) = &*manifest.resource else { return (None, diagnostics) };
+    let mut faults = Faults::new(manifest, &mut diagnostics);
+    let translated = service::translate(object, options, &mut faults).map(|mut translated| {
+        translated.service.request.namespace_labels = namespace_labels;
+        (translated.service, translated.held)
+    });
+    (translated, diagnostics)
+}
+
+/// The pools of these objects. Those that are not valid, or contradict each other, must have been
+/// [sorted out](consistency::sort_out).
+#[cfg(feature = "cluster")]
+pub(crate) fn pools(manifests: &[Manifest]) -> Pools {
+    let mut unheard = Vec::new();
+    let pools = manifests.iter().filter_map(|manifest| match &*manifest.resource {
+        Resource::IpAddressPool(object) => {
+            pool::translate(object, &mut Faults::new(manifest, &mut unheard))
+        }
+        _ => None,
+    });
+    Pools::new(pools.collect()).unwrap_or_default()
+}
+
 /// What is wrong with one object by itself, whatever the others are.
 #[must_use]
 pub fn validate(manifest: &Manifest, options: &Options) -> Vec<Diagnostic> {
@@ -122,7 +155,13 @@ fn bare_namespace(name: &str) -> Labels {
     [(NAMESPACE_NAME.to_owned(), name.to_owned())].into()
 }
 
-fn namespace_labels(manifests: &[Manifest]) -> BTreeMap<&str, Labels> {
+/// The labels of a namespace; of one that is not described, those that every one has.
+pub(crate) fn labels_in(described: &BTreeMap<&str, Labels>, name: &str) -> Labels {
+    described.get(name).cloned().unwrap_or_else(|| bare_namespace(name))
+}
+
+/// The labels of every namespace that is described.
+pub(crate) fn namespace_labels(manifests: &[Manifest]) -> BTreeMap<&str, Labels> {
     let namespaces = manifests.iter().filter_map(|manifest| match &*manifest.resource {
         Resource::Namespace(namespace) => Some(&namespace.metadata),
         _ => None,

@@ -166,7 +166,7 @@ fn who_is_not_ours_is_left_alone() {
 
 #[test]
 fn with_a_class_only_services_of_that_class_are_served() {
-    let options = Options { load_balancer_class: Some("ours".to_owned()) };
+    let options = Options { load_balancer_class: Some("ours".to_owned()), ..Options::default() };
     let served = |spec: &str| {
         let content = FileContent::read("t.yaml", &service("", spec));
         translate(&content.manifests, &options).intent.services.len()

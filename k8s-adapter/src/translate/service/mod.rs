@@ -35,13 +35,16 @@ pub(super) fn translate(
         faults.notice("spec.loadBalancerClass", Problem::ForeignClass { class });
         return None;
     }
-    if is_headless(spec) {
+    if is_headless(spec) || (options.in_cluster && spec.cluster_ips.is_empty()) {
         faults.notice("spec.clusterIP", Problem::Headless);
         return None;
     }
 
     let owner = Owner::new(object.metadata.namespace(), object.metadata.name.as_str());
-    let families = families(spec, faults);
+    let families = match options.in_cluster {
+        false => families(spec, faults),
+        true => cluster_families(spec, faults)?,
+    };
     let annotations = annotations::read(&object.metadata.annotations, faults);
     let traffic_policy = traffic_policy(spec, faults);
     let addresses = addresses(spec, annotations.addresses, families, faults);
@@ -109,6 +112,27 @@ fn families(spec: &ServiceSpec, faults: &mut Faults<'_>) -> Families {
             Families::Single(primary)
         }
     }
+}
+
+/// In a cluster the API server has completed the families, and gave a cluster address for each: those
+/// are what can be delivered.
+fn cluster_families(spec: &ServiceSpec, faults: &mut Faults<'_>) -> Option<Families> {
+    let mut families = Vec::new();
+    for (at, text) in spec.cluster_ips.iter().enumerate() {
+        match text.parse::<IpAddr>() {
+            Ok(address) => families.push(Family::of(address)),
+            Err(_) => {
+                let problem = Problem::NotAnAddress { value: text.clone() };
+                faults.error(&positions::index("spec.clusterIPs", at), problem);
+            }
+        }
+    }
+    let primary = *families.first()?;
+    Some(match spec.ip_family_policy.as_deref() {
+        Some("RequireDualStack") => Families::RequireDual,
+        _ if families.contains(&primary.other()) => Families::PreferDual { primary },
+        _ => Families::Single(primary),
+    })
 }
 
 /// The addresses that are asked for, by field or by annotation, not by both.

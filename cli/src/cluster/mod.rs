@@ -1,0 +1,7 @@
+//! The commands that talk to a Kubernetes cluster.
+
+mod args;
+pub(crate) mod controller;
+pub(crate) mod crds;
+mod log;
+mod stop;

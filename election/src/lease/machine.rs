@@ -1,0 +1,370 @@
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use vipcast_sans_io::{Instant, Machine};
+
+use super::{LeaseConfig, LeaseRecord, RecordVersion};
+
+/// Contends for one record. See the [module](super) for the rules.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LeaseElection {
+    config: LeaseConfig,
+    seen: Option<Seen>,
+    tenure: Option<Tenure>,
+    /// What the store was asked and has not answered.
+    asked: Option<Asked>,
+    number: u64,
+    /// What to ask next, once it is taken.
+    next: Option<Wish>,
+    wake: Option<Instant>,
+    stepping_down: bool,
+    told: Option<Tenure>,
+    random: u64,
+}
+
+/// The record as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Seen {
+    /// `None`: there is none.
+    record: Option<(LeaseRecord, RecordVersion)>,
+    /// When it was first seen as it is.
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Asked {
+    number: u64,
+    wish: Wish,
+    sent: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Wish {
+    Read,
+    /// Take it, or renew it.
+    Hold,
+    GiveUp,
+}
+
+/// The right to act as the holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tenure {
+    /// The record's count of tenures: later tenures have higher ones.
+    pub transitions: u32,
+    /// It is worth nothing from this moment on.
+    pub not_after: Instant,
+}
+
+/// What the store answers. `number` is the request's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LeaseInput {
+    /// The record as it is; `None` where there is none.
+    Read {
+        /// The request.
+        number: u64,
+        /// What there is.
+        record: Option<(LeaseRecord, RecordVersion)>,
+    },
+    /// The write was accepted, and the record is now of this version.
+    Written {
+        /// The request.
+        number: u64,
+        /// The version.
+        version: RecordVersion,
+    },
+    /// The write was refused: the record is another than the one that was expected.
+    Refused {
+        /// The request.
+        number: u64,
+    },
+    /// No answer, or none of use. Whether a write was accepted is not known.
+    Failed {
+        /// The request.
+        number: u64,
+    },
+}
+
+impl LeaseInput {
+    /// The request that it answers.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        match self {
+            Self::Read { number, .. }
+            | Self::Written { number, .. }
+            | Self::Refused { number }
+            | Self::Failed { number } => *number,
+        }
+    }
+}
+
+/// What the store is asked. There is one request at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LeaseRequest {
+    /// Read the record.
+    Read {
+        /// Comes back with the answer.
+        number: u64,
+        /// The answer is of no use later than this.
+        deadline: Instant,
+    },
+    /// Write the record if it still is of the version `expected`; where that is `None`, make it if
+    /// there is none.
+    Write {
+        /// Comes back with the answer.
+        number: u64,
+        /// What is to be there.
+        record: LeaseRecord,
+        /// What must be there before.
+        expected: Option<RecordVersion>,
+        /// The answer is of no use later than this.
+        deadline: Instant,
+    },
+}
+
+/// What changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LeaseEvent {
+    /// The lease is held, or renewed.
+    Held(Tenure),
+    /// The lease is not held any more.
+    Lost,
+}
+
+impl LeaseElection {
+    /// It contends from the first poll on, and reads first.
+    #[must_use]
+    pub const fn new(config: LeaseConfig) -> Self {
+        Self {
+            random: config.seed() | 1,
+            config,
+            seen: None,
+            tenure: None,
+            asked: None,
+            number: 0,
+            next: Some(Wish::Read),
+            wake: None,
+            stepping_down: false,
+            told: None,
+        }
+    }
+
+    /// What this contender may act on at `now`.
+    #[must_use]
+    pub fn tenure(&self, now: Instant) -> Option<Tenure> {
+        self.tenure.filter(|tenure| now < tenure.not_after)
+    }
+
+    /// The record as it was last seen.
+    #[must_use]
+    pub fn record(&self) -> Option<&LeaseRecord> {
+        self.seen.as_ref()?.record.as_ref().map(|(record, _)| record)
+    }
+
+    /// How it contends.
+    #[must_use]
+    pub const fn config(&self) -> &LeaseConfig {
+        &self.config
+    }
+
+    /// Holds nothing from now on, and contends no more. Where it held, the record is given up, so
+    /// that the next need not wait: call it once everything that was done as the holder has ended.
+    pub fn step_down(&mut self, now: Instant) {
+        self.on_time(now);
+        self.stepping_down = true;
+        let held = self.tenure.take().is_some();
+        self.next = held.then_some(Wish::GiveUp);
+        self.wake = None;
+    }
+
+    /// Whether nothing is left to be asked after a [`step_down`](Self::step_down).
+    #[must_use]
+    pub const fn has_ended(&self) -> bool {
+        self.stepping_down && self.next.is_none() && self.asked.is_none()
+    }
+
+    fn on_time(&mut self, now: Instant) {
+        if self.tenure.is_some_and(|tenure| now >= tenure.not_after) {
+            self.tenure = None;
+            // What is in the record was seen as it is when it was written, at the earliest.
+            self.want(Wish::Read);
+        }
+        if self.asked.is_some_and(|asked| now >= asked.sent + self.patience()) {
+            self.asked = None;
+            self.again(now);
+        }
+        if !self.stepping_down && self.wake.is_some_and(|wake| now >= wake) {
+            self.wake = None;
+            let wish = if self.tenure.is_some() { Wish::Hold } else { Wish::Read };
+            self.want(wish);
+        }
+    }
+
+    fn want(&mut self, wish: Wish) {
+        if !self.stepping_down {
+            self.next = Some(wish);
+        }
+    }
+
+    /// How long an answer is waited for: so that a renewal can be tried again in time.
+    fn patience(&self) -> Duration {
+        (self.config.hold() / 2).max(self.config.retry())
+    }
+
+    /// The next attempt: after `retry` for a holder, and for others with up to a fifth more.
+    fn again(&mut self, now: Instant) {
+        if self.stepping_down {
+            return;
+        }
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let retry = self.config.retry();
+        let thousandths = u32::try_from(self.random % 201).unwrap_or(0);
+        let jitter =
+            if self.tenure.is_some() { Duration::ZERO } else { retry * thousandths / 1000 };
+        self.wake = Some(now + retry + jitter);
+    }
+
+    fn on_record(&mut self, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
+        if self.seen.as_ref().is_none_or(|seen| seen.record != record) {
+            self.seen = Some(Seen { record, since: now });
+        }
+        if self.stepping_down {
+            return;
+        }
+        let ours = |record: &LeaseRecord| record.holder.as_ref() == Some(self.config.me());
+        if self.record().is_none_or(|record| !ours(record)) {
+            self.tenure = None;
+        }
+        if self.may_take(now) {
+            self.want(Wish::Hold);
+        } else {
+            self.again(now);
+        }
+    }
+
+    /// Whether the record may be written: it is free, ours, or nobody has renewed it for its
+    /// duration.
+    fn may_take(&self, now: Instant) -> bool {
+        let Some(seen) = &self.seen else { return false };
+        match &seen.record {
+            None => true,
+            Some((LeaseRecord { holder: None, .. }, _)) => true,
+            Some((LeaseRecord { holder: Some(holder), .. }, _)) if holder == self.config.me() => {
+                true
+            }
+            Some((LeaseRecord { duration, .. }, _)) => {
+                now >= seen.since + (*duration).max(self.config.duration())
+            }
+        }
+    }
+
+    fn on_written(&mut self, now: Instant, asked: Asked, version: RecordVersion) {
+        let record = match asked.wish {
+            Wish::Read => return,
+            Wish::Hold => self.wanted(),
+            Wish::GiveUp => self.given_up(),
+        };
+        let transitions = record.transitions;
+        self.seen = Some(Seen { record: Some((record, version)), since: now });
+        if asked.wish != Wish::Hold {
+            return;
+        }
+        let not_after = asked.sent + self.config.hold();
+        if self.stepping_down {
+            // It came too late to be of use; what was written must be given up again.
+            self.next = Some(Wish::GiveUp);
+            return;
+        }
+        if now < not_after {
+            self.tenure = Some(Tenure { transitions, not_after });
+        }
+        self.again(now);
+    }
+
+    /// What the record is to be when it is taken or renewed.
+    fn wanted(&self) -> LeaseRecord {
+        let before = self.record();
+        let transitions = match before {
+            None => 0,
+            Some(record) if record.holder.as_ref() == Some(self.config.me()) => record.transitions,
+            Some(record) => record.transitions.saturating_add(1),
+        };
+        let holder = Some(self.config.me().clone());
+        LeaseRecord { holder, duration: self.config.duration(), transitions }
+    }
+
+    fn given_up(&self) -> LeaseRecord {
+        let transitions = self.record().map_or(0, |record| record.transitions);
+        LeaseRecord { holder: None, duration: Duration::from_secs(1), transitions }
+    }
+
+    fn expected(&self) -> Option<RecordVersion> {
+        self.seen.as_ref()?.record.as_ref().map(|(_, version)| version.clone())
+    }
+}
+
+impl Machine for LeaseElection {
+    type Input<'a> = LeaseInput;
+    type Transmit = LeaseRequest;
+    type Event = LeaseEvent;
+
+    fn handle_input(&mut self, now: Instant, input: LeaseInput) {
+        self.on_time(now);
+        // An answer that nobody waits for any more says nothing that can be relied on.
+        let number = input.number();
+        let Some(asked) = self.asked.take_if(|asked| asked.number == number) else { return };
+        match input {
+            LeaseInput::Read { record, .. } => self.on_record(now, record),
+            LeaseInput::Written { version, .. } => self.on_written(now, asked, version),
+            // Somebody else wrote, or an earlier write of ours whose answer never came.
+            LeaseInput::Refused { .. } => self.want(Wish::Read),
+            LeaseInput::Failed { .. } => self.again(now),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.on_time(now);
+    }
+
+    fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<LeaseRequest> {
+        buf.clear();
+        if self.asked.is_some() {
+            return None;
+        }
+        let mut wish = self.next.take()?;
+        // What was decided earlier may not be true any more.
+        if wish == Wish::Hold && self.tenure(now).is_none() && !self.may_take(now) {
+            wish = Wish::Read;
+        }
+        self.number += 1;
+        let number = self.number;
+        self.asked = Some(Asked { number, wish, sent: now });
+        let deadline = now + self.patience();
+        let write =
+            |record| LeaseRequest::Write { number, record, expected: self.expected(), deadline };
+        Some(match wish {
+            Wish::Read => LeaseRequest::Read { number, deadline },
+            Wish::Hold => write(self.wanted()),
+            Wish::GiveUp => write(self.given_up()),
+        })
+    }
+
+    fn poll_event(&mut self) -> Option<LeaseEvent> {
+        if self.told == self.tenure {
+            return None;
+        }
+        self.told = self.tenure;
+        Some(self.tenure.map_or(LeaseEvent::Lost, LeaseEvent::Held))
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let answer = self.asked.map(|asked| asked.sent + self.patience());
+        let end = self.tenure.map(|tenure| tenure.not_after);
+        let wake = self.wake.filter(|_| !self.stepping_down);
+        [answer, end, wake].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

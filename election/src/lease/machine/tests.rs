@@ -1,0 +1,211 @@
+mod explorer;
+
+use alloc::vec::Vec;
+
+use super::*;
+use crate::{NodeName, lease::LeaseConfigError};
+
+const RETRY: Duration = Duration::from_secs(2);
+
+fn machine(name: &str) -> LeaseElection {
+    LeaseElection::new(LeaseConfig::new(NodeName::new(name), 7))
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_millis(seconds * 1_000)
+}
+
+fn ask(machine: &mut LeaseElection, now: Instant) -> Option<LeaseRequest> {
+    machine.handle_timeout(now);
+    machine.poll_transmit(now, &mut Vec::new())
+}
+
+fn version(text: &str) -> RecordVersion {
+    RecordVersion::new(text)
+}
+
+fn held_by(name: &str, transitions: u32) -> LeaseRecord {
+    let holder = Some(NodeName::new(name));
+    LeaseRecord { holder, duration: Duration::from_secs(15), transitions }
+}
+
+/// Lets it read a record at `now`.
+fn read(machine: &mut LeaseElection, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
+    let Some(LeaseRequest::Read { number, .. }) = ask(machine, now) else { panic!("no read") };
+    machine.handle_input(now, LeaseInput::Read { number, record });
+}
+
+/// Lets the next write be accepted: sent and answered at these times. What was written.
+fn write(
+    machine: &mut LeaseElection,
+    sent: Instant,
+    answered: Instant,
+    as_version: &str,
+) -> (LeaseRecord, Option<RecordVersion>) {
+    let Some(LeaseRequest::Write { number, record, expected, .. }) = ask(machine, sent) else {
+        panic!("no write")
+    };
+    machine.handle_input(answered, LeaseInput::Written { number, version: version(as_version) });
+    (record, expected)
+}
+
+fn holder() -> LeaseElection {
+    let mut a = machine("a");
+    read(&mut a, at(1), None);
+    write(&mut a, at(1), at(1), "1");
+    a
+}
+
+#[test]
+fn a_record_that_is_not_there_is_made_at_once() {
+    let mut a = machine("a");
+    read(&mut a, at(1), None);
+    let (record, expected) = write(&mut a, at(1), at(2), "1");
+    assert_eq!((record, expected), (held_by("a", 0), None));
+    let tenure = a.tenure(at(2)).expect("held");
+    assert_eq!(tenure.not_after, at(11), "counted from when the write was sent");
+    assert_eq!(a.poll_event(), Some(LeaseEvent::Held(tenure)));
+    assert_eq!(a.poll_event(), None);
+}
+
+#[test]
+fn an_answer_that_comes_after_the_hold_time_gives_nothing() {
+    let mut a = machine("a");
+    read(&mut a, at(1), None);
+    let Some(LeaseRequest::Write { number, deadline, .. }) = ask(&mut a, at(1)) else { panic!() };
+    assert!(deadline < at(11), "there is time for a second attempt");
+    a.handle_input(at(11), LeaseInput::Written { number, version: version("1") });
+    assert_eq!(a.tenure(at(11)), None);
+}
+
+#[test]
+fn another_waits_for_the_duration_since_it_saw_the_record_change() {
+    let mut b = machine("b");
+    read(&mut b, at(100), Some((held_by("a", 4), version("1"))));
+    // Renewed meanwhile: the wait begins anew.
+    let again = b.poll_timeout().unwrap();
+    read(&mut b, again, Some((held_by("a", 4), version("2"))));
+    let since = again;
+    let now = loop {
+        let now = b.poll_timeout().unwrap();
+        let Some(LeaseRequest::Read { number, .. }) = ask(&mut b, now) else { panic!() };
+        let record = Some((held_by("a", 4), version("2")));
+        b.handle_input(now, LeaseInput::Read { number, record });
+        if now >= since + Duration::from_secs(15) {
+            break now;
+        }
+        assert!(b.tenure(now).is_none());
+        assert_eq!(b.poll_transmit(now, &mut Vec::new()), None, "it is not taken at {now:?}");
+    };
+    let (record, expected) = write(&mut b, now, now, "3");
+    assert_eq!(record, held_by("b", 5), "a change of the holder is counted");
+    assert_eq!(expected, Some(version("2")));
+    assert!(b.tenure(now).is_some());
+}
+
+#[test]
+fn a_record_that_was_given_up_is_taken_at_once() {
+    let mut b = machine("b");
+    let free = LeaseRecord { holder: None, ..held_by("a", 4) };
+    read(&mut b, at(100), Some((free, version("9"))));
+    assert_eq!(write(&mut b, at(100), at(100), "10").0, held_by("b", 5));
+}
+
+#[test]
+fn a_restart_under_the_same_name_takes_up_where_it_was() {
+    let mut a = machine("a");
+    read(&mut a, at(5), Some((held_by("a", 4), version("9"))));
+    assert_eq!(write(&mut a, at(5), at(5), "10").0, held_by("a", 4));
+    assert!(a.tenure(at(5)).is_some());
+}
+
+#[test]
+fn a_holder_renews_and_falls_silent_when_it_cannot() {
+    let mut a = holder();
+    let renewal = a.poll_timeout().unwrap();
+    assert_eq!(renewal, at(1) + RETRY);
+    write(&mut a, renewal, renewal, "2");
+    assert!(matches!(a.poll_event(), Some(LeaseEvent::Held(_))));
+    let mut now = renewal;
+    // From now on the store is gone.
+    let end = a.tenure(now).unwrap().not_after;
+    while now < end {
+        assert!(a.tenure(now).is_some());
+        if let Some(LeaseRequest::Write { number, .. }) = ask(&mut a, now) {
+            a.handle_input(now, LeaseInput::Failed { number });
+        }
+        now = a.poll_timeout().unwrap();
+    }
+    assert_eq!(now, end);
+    a.handle_timeout(now);
+    assert_eq!(a.poll_event(), Some(LeaseEvent::Lost));
+}
+
+#[test]
+fn a_refused_renewal_is_looked_into() {
+    let mut a = holder();
+    let now = at(1) + RETRY;
+    let Some(LeaseRequest::Write { number, .. }) = ask(&mut a, now) else { panic!() };
+    a.handle_input(now, LeaseInput::Refused { number });
+    assert!(a.tenure(now).is_some(), "an earlier write of its own may have been the reason");
+    read(&mut a, now, Some((held_by("b", 1), version("7"))));
+    assert!(a.tenure(now).is_none(), "it was another");
+}
+
+#[test]
+fn who_sleeps_past_the_end_holds_nothing_when_it_wakes() {
+    let mut a = holder();
+    assert!(a.tenure(at(500)).is_none(), "before anything else is called");
+    a.handle_timeout(at(500));
+    assert!(matches!(a.poll_transmit(at(500), &mut Vec::new()), Some(LeaseRequest::Read { .. })));
+}
+
+#[test]
+fn stepping_down_gives_the_record_up_after_letting_go() {
+    let mut a = holder();
+    a.step_down(at(2));
+    assert!(a.tenure(at(2)).is_none());
+    let (record, expected) = write(&mut a, at(2), at(2), "2");
+    assert_eq!((record.holder, expected), (None, Some(version("1"))));
+    assert!(a.has_ended());
+    assert_eq!(a.poll_timeout(), None);
+}
+
+#[test]
+fn a_write_on_its_way_at_the_step_down_is_given_up_afterwards() {
+    let mut a = machine("a");
+    read(&mut a, at(1), None);
+    let Some(LeaseRequest::Write { number, .. }) = ask(&mut a, at(1)) else { panic!() };
+    a.step_down(at(2));
+    assert!(!a.has_ended());
+    a.handle_input(at(2), LeaseInput::Written { number, version: version("1") });
+    assert!(a.tenure(at(2)).is_none());
+    assert_eq!(write(&mut a, at(2), at(2), "2").0.holder, None);
+    assert!(a.has_ended());
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_not_believed() {
+    let mut a = machine("a");
+    let Some(LeaseRequest::Read { number, deadline }) = ask(&mut a, at(1)) else { panic!() };
+    a.handle_timeout(deadline);
+    let next = a.poll_timeout().unwrap();
+    let Some(LeaseRequest::Read { number: second, .. }) = ask(&mut a, next) else { panic!() };
+    assert_ne!(number, second);
+    a.handle_input(next, LeaseInput::Read { number, record: None });
+    assert_eq!(a.poll_transmit(next, &mut Vec::new()), None, "no record was seen");
+}
+
+#[test]
+fn times_that_cannot_keep_two_apart_are_refused() {
+    let config = LeaseConfig::new(NodeName::new("a"), 0);
+    let s = Duration::from_secs;
+    assert!(matches!(
+        config.clone().with_times(s(10), s(10), s(2)),
+        Err(LeaseConfigError::HoldNotShorter { .. })
+    ));
+    assert!(matches!(
+        config.with_times(s(15), s(10), s(6)),
+        Err(LeaseConfigError::RetryTooLong { .. })
+    ));
+}

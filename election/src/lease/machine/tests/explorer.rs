@@ -1,0 +1,327 @@
+//! Every interleaving of a small world drives the shipped machine: two contenders, one store, messages
+//! that are late or lost, pauses of any length, clocks of different speed. Times are kept relative, so
+//! that the world is finite and the search ends.
+
+use alloc::{collections::BTreeSet, format, vec, vec::Vec};
+use core::hash::{Hash as _, Hasher as _};
+use std::{collections::HashSet, hash::DefaultHasher};
+
+use super::*;
+
+extern crate std;
+
+/// With these a clock may run faster than another by half.
+const DURATION: u64 = 6;
+const HOLD: u64 = 4;
+const RETRY: u64 = 2;
+/// Messages of one contender that may be on their way at once; one more pushes out the oldest. What
+/// is never delivered is as good as lost.
+const IN_FLIGHT: usize = 2;
+
+#[derive(Clone)]
+struct World {
+    nodes: [LeaseElection; 2],
+    clocks: [Instant; 2],
+    rates: [u64; 2],
+    store: Option<(LeaseRecord, RecordVersion)>,
+    versions: u64,
+    messages: [Vec<Message>; 2],
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Message {
+    Request(LeaseRequest),
+    Answer(LeaseInput),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Tick,
+    Run(usize),
+    /// The message reaches the store, or its answer the contender.
+    Deliver(usize, usize),
+    StepDown(usize),
+}
+
+fn units(count: u64) -> Duration {
+    Duration::from_micros(count)
+}
+
+impl World {
+    fn new(rates: [u64; 2]) -> Self {
+        let contender = |name: &str| {
+            let config = LeaseConfig::new(NodeName::new(name), 0)
+                .with_times(units(DURATION), units(HOLD), units(RETRY))
+                .unwrap();
+            // Without jitter: xorshift stays at zero.
+            LeaseElection { random: 0, ..LeaseElection::new(config) }
+        };
+        Self {
+            nodes: [contender("a"), contender("b")],
+            // Different clocks: only differences may matter.
+            clocks: [Instant::from_micros(1_000), Instant::from_micros(777_000)],
+            rates,
+            store: None,
+            versions: 0,
+            messages: [Vec::new(), Vec::new()],
+        }
+    }
+
+    fn holders(&self) -> usize {
+        (0..2).filter(|&n| self.nodes[n].tenure(self.clocks[n]).is_some()).count()
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::Tick];
+        for node in 0..2 {
+            actions.push(Action::Run(node));
+            for at in 0..self.messages[node].len() {
+                actions.push(Action::Deliver(node, at));
+            }
+            if self.nodes[node].tenure(self.clocks[node]).is_some() {
+                actions.push(Action::StepDown(node));
+            }
+        }
+        actions
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Tick => {
+                for node in 0..2 {
+                    self.clocks[node] += units(self.rates[node]);
+                }
+            }
+            Action::Run(node) => {
+                self.nodes[node].handle_timeout(self.clocks[node]);
+                self.drain(node);
+            }
+            Action::Deliver(node, at) => match self.messages[node].remove(at) {
+                Message::Request(request) => {
+                    let answer = self.serve(request);
+                    // An answer that nobody waits for changes nothing, which has its own test.
+                    if self.nodes[node].asked.is_some_and(|asked| asked.number == answer.number()) {
+                        self.messages[node].insert(at, Message::Answer(answer));
+                    }
+                }
+                Message::Answer(answer) => {
+                    self.nodes[node].handle_input(self.clocks[node], answer);
+                    self.drain(node);
+                }
+            },
+            Action::StepDown(node) => {
+                self.nodes[node].step_down(self.clocks[node]);
+                self.drain(node);
+            }
+        }
+    }
+
+    fn drain(&mut self, node: usize) {
+        let now = self.clocks[node];
+        while let Some(request) = self.nodes[node].poll_transmit(now, &mut Vec::new()) {
+            if self.messages[node].len() == IN_FLIGHT {
+                self.messages[node].remove(0);
+            }
+            self.messages[node].push(Message::Request(request));
+        }
+        while self.nodes[node].poll_event().is_some() {}
+    }
+
+    /// The store takes a write whenever the record is as expected, however late it comes.
+    fn serve(&mut self, request: LeaseRequest) -> LeaseInput {
+        match request {
+            LeaseRequest::Read { number, .. } => {
+                LeaseInput::Read { number, record: self.store.clone() }
+            }
+            LeaseRequest::Write { number, record, expected, .. } => {
+                if self.store.as_ref().map(|(_, version)| version) != expected.as_ref() {
+                    return LeaseInput::Refused { number };
+                }
+                self.versions += 1;
+                let version = RecordVersion::new(format!("{}", self.versions));
+                self.store = Some((record, version.clone()));
+                LeaseInput::Written { number, version }
+            }
+        }
+    }
+
+    /// Two worlds with one key go on alike: times count relative to the clocks, versions and numbers
+    /// by which of them are equal, and what lies longer back than matters as just that long.
+    fn key(&self) -> u64 {
+        let mut versions: Vec<RecordVersion> = Vec::new();
+        let mut world = self.clone();
+        for node in 0..2 {
+            let (machine, now) = (&mut world.nodes[node], world.clocks[node]);
+            let ago = |at: Instant| Instant::from_micros(1_000 - (now - at).as_micros() as u64);
+            let ahead = |at: Instant| Instant::from_micros(1_000 + (at - now).as_micros() as u64);
+            // A deadline that is over is over, however long.
+            let due = |at: Instant| if at > now { ahead(at) } else { Instant::from_micros(1_000) };
+            if let Some(seen) = &mut machine.seen {
+                seen.since = ago(seen.since.max(now.saturating_sub(units(DURATION))));
+            }
+            for tenure in [&mut machine.tenure, &mut machine.told].into_iter().flatten() {
+                tenure.not_after = due(tenure.not_after);
+                tenure.transitions = 0;
+            }
+            machine.told = None;
+            if let Some(asked) = &mut machine.asked {
+                asked.sent = ago(asked.sent.max(now.saturating_sub(units(HOLD))));
+            }
+            machine.wake = machine.wake.map(due);
+            let current = machine.asked.map(|asked| asked.number);
+            let renumber = |number: &mut u64| *number = u64::from(Some(*number) == current);
+            for message in &mut world.messages[node] {
+                match message {
+                    Message::Request(
+                        LeaseRequest::Read { number, deadline }
+                        | LeaseRequest::Write { number, deadline, .. },
+                    ) => {
+                        renumber(number);
+                        *deadline = Instant::ZERO;
+                    }
+                    Message::Answer(
+                        LeaseInput::Read { number, .. }
+                        | LeaseInput::Written { number, .. }
+                        | LeaseInput::Refused { number }
+                        | LeaseInput::Failed { number },
+                    ) => renumber(number),
+                }
+            }
+            machine.number = 0;
+            if let Some(asked) = &mut machine.asked {
+                asked.number = 1;
+            }
+        }
+        world.clocks = [Instant::ZERO; 2];
+        world.versions = 0;
+        // In the order in which they are met, which is the same in equal worlds.
+        let mut mark = |version: &mut RecordVersion| {
+            let rank = versions.iter().position(|known| known == version).unwrap_or_else(|| {
+                versions.push(version.clone());
+                versions.len() - 1
+            });
+            *version = RecordVersion::new(format!("{rank}"));
+        };
+        let mut clean = |record: &mut Option<(LeaseRecord, RecordVersion)>| {
+            if let Some((record, version)) = record {
+                record.transitions = 0;
+                mark(version);
+            }
+        };
+        clean(&mut world.store);
+        for node in 0..2 {
+            if let Some(seen) = &mut world.nodes[node].seen {
+                clean(&mut seen.record);
+            }
+        }
+        for message in world.messages.iter_mut().flatten() {
+            match message {
+                Message::Request(LeaseRequest::Write { record, expected, .. }) => {
+                    record.transitions = 0;
+                    let mut both = expected.take().map(|version| (record.clone(), version));
+                    clean(&mut both);
+                    *expected = both.map(|(_, version)| version);
+                }
+                Message::Answer(LeaseInput::Read { record, .. }) => clean(record),
+                Message::Answer(LeaseInput::Written { version, .. }) => {
+                    let mut both = Some((held_by("", 0), version.clone()));
+                    clean(&mut both);
+                    if let Some((_, marked)) = both {
+                        *version = marked;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut hasher = DefaultHasher::new();
+        world.nodes.hash(&mut hasher);
+        world.store.hash(&mut hasher);
+        world.messages.hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// How a search ended.
+struct Search {
+    states: usize,
+    /// The shortest way to two holders.
+    violation: Option<Vec<Action>>,
+    /// Who held in some state.
+    held: BTreeSet<usize>,
+    complete: bool,
+}
+
+fn search(rates: [u64; 2], most: usize) -> Search {
+    let mut found = Search { states: 0, violation: None, held: BTreeSet::new(), complete: false };
+    let mut known = HashSet::new();
+    // Where each state came from, to tell the way.
+    let mut ways: Vec<(usize, Action)> = vec![(0, Action::Tick)];
+    let start = World::new(rates);
+    known.insert(start.key());
+    let mut frontier = alloc::collections::VecDeque::from([(0, start)]);
+    while let Some((at, world)) = frontier.pop_front() {
+        for action in world.actions() {
+            let mut next = world.clone();
+            next.act(action);
+            if !known.insert(next.key()) {
+                continue;
+            }
+            let number = ways.len();
+            ways.push((at, action));
+            for node in 0..2 {
+                if next.nodes[node].tenure(next.clocks[node]).is_some() {
+                    found.held.insert(node);
+                }
+            }
+            if next.holders() > 1 {
+                let mut way = Vec::new();
+                let mut step = number;
+                while step != 0 {
+                    way.push(ways[step].1);
+                    step = ways[step].0;
+                }
+                way.reverse();
+                found.states = known.len();
+                found.violation = Some(way);
+                return found;
+            }
+            frontier.push_back((number, next));
+        }
+        if known.len() > most {
+            found.states = known.len();
+            return found;
+        }
+    }
+    found.states = known.len();
+    found.complete = true;
+    std::println!("{} states", found.states);
+    found
+}
+
+/// More states than the worlds below have.
+const MOST: usize = 1_000_000;
+
+#[track_caller]
+fn never_two(rates: [u64; 2]) {
+    let found = search(rates, MOST);
+    assert!(found.violation.is_none(), "{:?}", found.violation);
+    assert!(found.complete, "the search ended after {} states", found.states);
+    assert!(found.states > 1_000, "there was something to search");
+    assert_eq!(found.held, [0, 1].into(), "each comes to hold");
+}
+
+#[test]
+fn no_interleaving_has_two_holders() {
+    never_two([2, 2]);
+}
+
+#[test]
+fn nor_has_any_where_clocks_differ_by_as_much_as_the_times_allow() {
+    never_two([2, 3]);
+}
+
+#[test]
+fn clocks_that_differ_by_more_have_two_holders_so_the_search_can_find_them() {
+    let found = search([2, 6], MOST);
+    assert!(found.violation.is_some());
+}

@@ -1,0 +1,398 @@
+//! Who gets which address: every decision of the controller, in one place and one after the other.
+//!
+//! Pure: it is told what the API server holds, and says what is to be written. While it is not
+//! [active](Planner::activate) it only takes notes.
+
+mod entry;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use vipcast_ipam::{Allocator, Families, Family, Labels, Owner, Pools, Request};
+
+use entry::{Age, Ask, Entry};
+pub(crate) use entry::{CONDITION, Note, POOL_ANNOTATION, Verdict, Write};
+
+use super::{
+    book::{Book, unreadable},
+    object::Object,
+    watch::Change,
+};
+use crate::{
+    Diagnostic, Manifest, Options, Severity,
+    kinds::{Key, Kind, Resource},
+    translate,
+};
+
+/// All decisions.
+#[derive(Debug)]
+pub(crate) struct Planner {
+    options: Options,
+    book: Book,
+    pools: Pools,
+    namespaces: BTreeMap<String, Labels>,
+    services: BTreeMap<Owner, Entry>,
+    allocator: Option<Allocator>,
+    /// Services to look at again, the older first.
+    due: BTreeSet<Age>,
+    /// Services that ask for what cannot be had.
+    waiting: BTreeSet<Age>,
+    /// Pools or advertisements have changed since the last turn.
+    reconfigured: bool,
+    /// Services that may have to be written.
+    dirty: BTreeSet<Owner>,
+    /// Services that are gone from our sight and bore our marks.
+    left: BTreeSet<Owner>,
+    findings: Vec<Diagnostic>,
+}
+
+impl Planner {
+    /// Nothing is known yet, and nothing decided.
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            options: Options { in_cluster: true, ..options },
+            book: Book::default(),
+            pools: Pools::default(),
+            namespaces: BTreeMap::new(),
+            services: BTreeMap::new(),
+            allocator: None,
+            due: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            reconfigured: false,
+            dirty: BTreeSet::new(),
+            left: BTreeSet::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// Takes note of what the API server holds.
+    pub(crate) fn note(&mut self, change: Change) {
+        match change {
+            Change::Reset { kind, objects, .. } => self.reset(kind, objects),
+            Change::Applied(object) => match object.key.kind {
+                Kind::Service => self.service(object),
+                Kind::Namespace => self.namespace(&object),
+                kind if kind.is_metallb() => self.reconfigured |= self.book.apply(object),
+                _ => {}
+            },
+            Change::Deleted(object) => match object.key.kind {
+                Kind::Service => self.gone(&owner(&object.key), Some(&object)),
+                Kind::Namespace => {
+                    self.namespaces.remove(&object.key.name);
+                    self.relabelled(&object.key.name);
+                }
+                kind if kind.is_metallb() => self.reconfigured |= self.book.remove(&object.key),
+                _ => {}
+            },
+            Change::Cut(_) | Change::Trouble(..) => {}
+        }
+    }
+
+    fn reset(&mut self, kind: Kind, objects: Vec<Object>) {
+        match kind {
+            Kind::Service => {
+                let there: BTreeSet<Owner> = objects.iter().map(|o| owner(&o.key)).collect();
+                let gone: Vec<Owner> =
+                    self.services.keys().filter(|name| !there.contains(*name)).cloned().collect();
+                for name in gone {
+                    self.gone(&name, None);
+                }
+                for object in objects {
+                    // A list is what there is, whatever was known before.
+                    if let Some(entry) = self.services.get_mut(&owner(&object.key)) {
+                        entry.object.version = super::object::Version::default();
+                    }
+                    self.service(object);
+                }
+            }
+            Kind::Namespace => {
+                let names: Vec<String> = self.namespaces.keys().cloned().collect();
+                self.namespaces.clear();
+                for object in &objects {
+                    self.namespace(object);
+                }
+                for name in names {
+                    if !self.namespaces.contains_key(&name) {
+                        self.relabelled(&name);
+                    }
+                }
+            }
+            kind if kind.is_metallb() => {
+                self.reconfigured |= self.book.reset(|key| key.kind == kind, objects);
+            }
+            _ => {}
+        }
+    }
+
+    fn namespace(&mut self, object: &Object) {
+        let Ok(manifest) = &object.content else { return };
+        let described = translate::namespace_labels(std::slice::from_ref(manifest));
+        let labels = translate::labels_in(&described, &object.key.name);
+        if self.namespaces.get(&object.key.name) != Some(&labels) {
+            self.namespaces.insert(object.key.name.clone(), labels);
+            self.relabelled(&object.key.name);
+        }
+    }
+
+    /// The labels of a namespace have changed: its services may be served by other pools.
+    fn relabelled(&mut self, namespace: &str) {
+        let concerned: Vec<Object> = self
+            .services
+            .iter()
+            .filter(|(owner, _)| owner.namespace() == namespace)
+            .map(|(_, entry)| entry.object.clone())
+            .collect();
+        for object in concerned {
+            self.put(object);
+        }
+    }
+
+    fn service(&mut self, object: Object) {
+        if let Some(known) = self.services.get_mut(&owner(&object.key)) {
+            if object.version.is_before(&known.object.version) && object.uid == known.object.uid {
+                // Our own write came back sooner than the watch told of what was before it.
+                return;
+            }
+            if known.object.says_the_same(&object) {
+                known.object.version = object.version;
+                return;
+            }
+            if known.object.uid != object.uid {
+                let name = owner(&object.key);
+                self.gone(&name, None);
+                self.left.remove(&name);
+            }
+        }
+        self.put(object);
+    }
+
+    fn put(&mut self, object: Object) {
+        let name = owner(&object.key);
+        let labels = self.labels(name.namespace());
+        let (ask, held, findings) = asks(&object, &self.options, labels);
+        self.findings.extend(findings);
+        let age = Age::of(&object, name.clone());
+        self.due.insert(age.clone());
+        let before = self.services.remove(&name);
+        if let Some(before) = &before
+            && before.age != age
+        {
+            self.due.remove(&before.age);
+            self.waiting.remove(&before.age);
+        }
+        let verdict = before.map_or(Verdict::Open, |entry| entry.verdict);
+        self.left.remove(&name);
+        self.services.insert(name, Entry { object, age, ask, held, verdict });
+    }
+
+    fn gone(&mut self, name: &Owner, last: Option<&Object>) {
+        let Some(entry) = self.services.remove(name) else { return };
+        self.due.remove(&entry.age);
+        self.waiting.remove(&entry.age);
+        self.dirty.remove(name);
+        if entry.bears_our_marks() && !last.unwrap_or(&entry.object).deleting {
+            self.left.insert(name.clone());
+        }
+        let released = self.allocator.as_mut().and_then(|allocator| allocator.release(name));
+        if released.is_some() {
+            self.retry_waiting();
+        }
+    }
+
+    /// Something became free.
+    fn retry_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.due.extend(waiting);
+    }
+
+    fn labels(&self, namespace: &str) -> Labels {
+        let own = self.namespaces.get(namespace).cloned();
+        own.unwrap_or_else(|| translate::labels_in(&BTreeMap::new(), namespace))
+    }
+
+    /// Decides from now on. Everything that must be known is known.
+    ///
+    /// What the services have is restored before anybody is given anything, the older service
+    /// first.
+    pub(crate) fn activate(&mut self) {
+        self.configure();
+        self.reconfigured = false;
+        let mut allocator = Allocator::new(self.pools.clone());
+        let mut ages: Vec<Age> = self.services.values().map(|entry| entry.age.clone()).collect();
+        ages.sort_unstable();
+        for age in &ages {
+            if let Some(entry) = self.services.get_mut(&age.owner) {
+                entry.verdict = Verdict::Open;
+                entry.restore(&mut allocator);
+            }
+        }
+        self.allocator = Some(allocator);
+        self.waiting.clear();
+        self.due = ages.into_iter().collect();
+        self.turn();
+    }
+
+    /// Decides nothing any more.
+    pub(crate) fn deactivate(&mut self) {
+        self.allocator = None;
+        self.dirty.clear();
+        self.left.clear();
+    }
+
+    pub(crate) const fn is_active(&self) -> bool {
+        self.allocator.is_some()
+    }
+
+    fn configure(&mut self) {
+        self.book.turn(&self.options);
+        let accepted: Vec<Manifest> = self.book.accepted().cloned().collect();
+        self.pools = translate::pools(&accepted);
+        self.findings.extend(self.book.findings().iter().cloned());
+    }
+
+    /// Decides about everything that has changed since the last turn.
+    pub(crate) fn turn(&mut self) {
+        if self.allocator.is_none() {
+            return;
+        }
+        if std::mem::take(&mut self.reconfigured) {
+            self.configure();
+            if let Some(allocator) = &mut self.allocator {
+                allocator.reconfigure(self.pools.clone());
+            }
+            self.due = self.services.values().map(|entry| entry.age.clone()).collect();
+            self.waiting.clear();
+        }
+        while !self.due.is_empty() {
+            let due = std::mem::take(&mut self.due);
+            let incomplete = self.book.incomplete();
+            let mut freed = false;
+            for age in due {
+                let (Some(entry), Some(allocator)) =
+                    (self.services.get_mut(&age.owner), &mut self.allocator)
+                else {
+                    continue;
+                };
+                freed |= entry.decide(allocator, incomplete);
+                if matches!(entry.verdict, Verdict::Refused { .. }) {
+                    self.waiting.insert(age.clone());
+                } else {
+                    self.waiting.remove(&age);
+                }
+                if entry.differs() {
+                    self.dirty.insert(age.owner);
+                } else {
+                    self.dirty.remove(&age.owner);
+                }
+            }
+            if freed {
+                self.retry_waiting();
+            }
+        }
+    }
+
+    /// Services that may have to be written, in no hurry of their own.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = &Owner> {
+        self.dirty.iter()
+    }
+
+    /// What is to be written of a service, if anything still is.
+    pub(crate) fn write(&self, owner: &Owner, now: i64) -> Option<Write> {
+        self.allocator.as_ref()?;
+        self.services.get(owner)?.write(now)
+    }
+
+    /// Services that went out of sight and may still bear our marks.
+    pub(crate) fn take_left(&mut self) -> BTreeSet<Owner> {
+        if self.allocator.is_none() {
+            return BTreeSet::new();
+        }
+        std::mem::take(&mut self.left)
+    }
+
+    /// What was found since the last call.
+    pub(crate) fn take_findings(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.findings)
+    }
+
+    /// How many services are served, and how many wait.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.allocator.as_ref().map_or(0, Allocator::len), self.waiting.len())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn assigned(&self, name: &str) -> Option<Vec<IpAddr>> {
+        let owner: Owner = name.parse().ok()?;
+        Some(self.allocator.as_ref()?.assignment(&owner)?.addresses)
+    }
+}
+
+/// The owner that a service is.
+pub(crate) fn owner(key: &Key) -> Owner {
+    Owner::new(key.namespace.as_str(), key.name.as_str())
+}
+
+/// What a service asks for, what it says that it has, and what is to be told of it.
+fn asks(
+    object: &Object,
+    options: &Options,
+    namespace_labels: Labels,
+) -> (Ask, Vec<IpAddr>, Vec<Diagnostic>) {
+    let manifest = match &object.content {
+        Ok(manifest) => manifest,
+        Err(why) => {
+            let finding = unreadable(&object.key, why);
+            return (Ask::Broken(finding.message(), None), Vec::new(), vec![finding]);
+        }
+    };
+    let Resource::Service(service) = &*manifest.resource else {
+        return (Ask::Foreign, Vec::new(), Vec::new());
+    };
+    if service.spec.load_balancer_class != options.load_balancer_class {
+        return (Ask::Foreign, Vec::new(), Vec::new());
+    }
+    let (translated, mut found) = translate::service(manifest, options, namespace_labels.clone());
+    found.retain(|finding| finding.severity > Severity::Notice);
+    let errors: Vec<String> = found
+        .iter()
+        .filter(|finding| finding.is_error())
+        .map(|finding| {
+            let field = finding.field.as_deref().unwrap_or("the object");
+            format!("{field}: {}", finding.message())
+        })
+        .collect();
+    let held = entry::held(service);
+    let ask = match translated {
+        Some((service, _)) => Ask::For(Box::new(service.request)),
+        None if errors.is_empty() => Ask::Nothing,
+        None => {
+            // What it has stays its own while it is mended.
+            let request = stand_in(object, &held, service, namespace_labels);
+            return (Ask::Broken(errors.join("; "), request.map(Box::new)), held, found);
+        }
+    };
+    (ask, held, found)
+}
+
+/// A request for just what an invalid service has.
+fn stand_in(
+    object: &Object,
+    held: &[IpAddr],
+    service: &crate::kinds::Service,
+    namespace_labels: Labels,
+) -> Option<Request> {
+    let has = |family| held.iter().any(|address| Family::of(*address) == family);
+    let families = match (has(Family::V4), has(Family::V6)) {
+        (true, true) => Families::RequireDual,
+        (true, false) => Families::Single(Family::V4),
+        (false, true) => Families::Single(Family::V6),
+        (false, false) => return None,
+    };
+    let labels = service.metadata.labels.clone();
+    Some(Request { labels, namespace_labels, ..Request::new(owner(&object.key), families) })
+}
+
+#[cfg(test)]
+mod tests;

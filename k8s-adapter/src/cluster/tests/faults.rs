@@ -1,0 +1,144 @@
+//! What goes wrong with API servers, one test each.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use hyper::Method;
+use serde_json::json;
+
+use super::{
+    server::{Fault, Server},
+    world::{Controller, a_while, addresses, eventually, pool, served, service},
+};
+
+async fn with_pool() -> Server {
+    let server = Server::start().await;
+    server.put("ipaddresspools", pool("lan", "192.0.2.10-192.0.2.99"));
+    server
+}
+
+#[tokio::test]
+async fn nothing_is_given_before_every_list_is_in() {
+    let server = with_pool().await;
+    server.put("services", service("new"));
+    server.put("services", served("old", "192.0.2.10"));
+    server.script(|asked| {
+        let slow = asked.path.ends_with("/services") && !asked.is_watch();
+        slow.then_some(Fault::Slow(Duration::from_secs(1)))
+    });
+    let _controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "new") == ["192.0.2.11"]).await;
+    assert_eq!(server.service_writes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_asks_for_fewer_writes_is_obeyed_and_every_service_is_served() {
+    let server = with_pool().await;
+    for number in 0..20 {
+        server.put("services", service(&format!("s{number:02}")));
+    }
+    let refused = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&refused);
+    server.script(move |asked| {
+        let write = asked.method == Method::PATCH;
+        (write && count.fetch_add(1, Ordering::Relaxed) < 8).then_some(Fault::Status(429, Some(1)))
+    });
+    let _controller = Controller::start(&server, "a");
+    eventually("addresses", || {
+        (0..20).all(|n| !addresses(&server, &format!("s{n:02}")).is_empty())
+    })
+    .await;
+    assert!(refused.load(Ordering::Relaxed) >= 8);
+    assert!(server.service_writes().len() <= 20 + 16, "the refused ones, once more each");
+}
+
+#[tokio::test]
+async fn a_service_that_changed_meanwhile_is_read_again_and_not_overwritten() {
+    let server = with_pool().await;
+    let writer = server.clone();
+    let once = AtomicU32::new(0);
+    server.script(move |asked| {
+        if asked.method == Method::PATCH && once.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Just before the write arrives, somebody asks for another address.
+            let server = writer.clone();
+            std::thread::spawn(move || {
+                let mut web = server.get("services", "default", "web").unwrap();
+                web["spec"]["loadBalancerIP"] = json!("192.0.2.50");
+                server.put("services", web);
+            });
+            return Some(Fault::Slow(Duration::from_millis(300)));
+        }
+        None
+    });
+    server.put("services", service("web"));
+    let _controller = Controller::start(&server, "a");
+    eventually("the address asked for", || addresses(&server, "web") == ["192.0.2.50"]).await;
+    a_while().await;
+    assert_eq!(server.service_writes().len(), 2);
+}
+
+#[tokio::test]
+async fn one_watch_that_fails_holds_up_no_other() {
+    let server = with_pool().await;
+    let _controller = Controller::start(&server, "a");
+    server.script(|asked| {
+        (asked.path.ends_with("/namespaces") || asked.path.ends_with("/ipaddresspools"))
+            .then_some(Fault::Status(500, None))
+    });
+    // The namespaces cannot even be listed again; they are known from before.
+    eventually("the first lists", || {
+        server.asked().iter().any(|asked| asked.path.ends_with("/services") && asked.is_watch())
+    })
+    .await;
+    server.no_script();
+    server.put("services", service("first"));
+    eventually("an address", || !addresses(&server, "first").is_empty()).await;
+    server.script(|asked| {
+        (asked.path.ends_with("/namespaces") || asked.path.ends_with("/ipaddresspools"))
+            .then_some(Fault::Status(500, None))
+    });
+    server.put("services", service("second"));
+    eventually("an address", || !addresses(&server, "second").is_empty()).await;
+}
+
+#[tokio::test]
+async fn who_cannot_renew_writes_nothing_after_its_lease() {
+    let server = with_pool().await;
+    let _controller = Controller::start(&server, "a");
+    server.put("services", service("first"));
+    eventually("an address", || !addresses(&server, "first").is_empty()).await;
+    // Renewals get no answer, and no error: a client that waits would wait for ever.
+    server.script(|asked| asked.path.contains("/leases").then_some(Fault::Hang));
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    server.put("services", service("second"));
+    a_while().await;
+    assert!(addresses(&server, "second").is_empty());
+    server.no_script();
+    eventually("an address", || !addresses(&server, "second").is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_write_from_before_the_end_of_a_lease_is_refused_after_the_next_holder_wrote() {
+    let server = with_pool().await;
+    let held_back = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&held_back);
+    server.script(move |asked| {
+        let first = asked.method == Method::PATCH && count.fetch_add(1, Ordering::Relaxed) == 0;
+        // Longer than the lease: the next holder has decided and written by then.
+        first.then_some(Fault::Slow(Duration::from_secs(8)))
+    });
+    server.put("services", service("web"));
+    let first = Controller::start(&server, "a");
+    eventually("a write under way", || held_back.load(Ordering::Relaxed) > 0).await;
+    first.kill();
+    server.put("services", served("other", "192.0.2.10"));
+    let _second = Controller::start(&server, "b");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.11"]).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(addresses(&server, "web"), ["192.0.2.11"], "the late write changed nothing");
+}

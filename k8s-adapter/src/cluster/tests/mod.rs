@@ -1,0 +1,7 @@
+//! The adapter against a scripted API server: what a real one does seldom, done on purpose.
+
+mod controller;
+mod faults;
+mod follow;
+mod server;
+mod world;
