@@ -31,6 +31,10 @@ Examples:
       which of them holds an address, since when, and who knows it
   vipcast run --manifests manifests/ --state /shared/state --alive /shared/alive --node a
       one of several machines: each address is held by one of the nodes in the list
+  vipcast controller
+      in a Kubernetes cluster: services get their addresses; run two, one of them acts
+  vipcast speaker --key-file /etc/vipcast/keys
+      in a Kubernetes cluster, on every node: announce them
 
 Exit codes:
   0  all is well; of `run`: it was told to stop, and everything that it set is taken back
@@ -46,6 +50,8 @@ pub(crate) enum Command {
     WhoHas(WhoHasArgs),
     #[cfg(feature = "cluster")]
     Controller(crate::cluster::controller::ControllerArgs),
+    #[cfg(feature = "cluster")]
+    Speaker(Box<crate::cluster::speaker::SpeakerArgs>),
     #[cfg(feature = "cluster")]
     Crds(crate::cluster::crds::CrdsArgs),
 }

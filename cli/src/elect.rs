@@ -13,10 +13,8 @@ use vipcast_k8s_adapter::state::StateFolder;
 use vipcast_plan::NodeName;
 
 use crate::{
-    args::{ElectionArg, RunArgs},
+    args::{ElectionArg, ElectionArgs},
     key_file,
-    line::Line,
-    printer::Printer,
 };
 
 /// How this node elects.
@@ -36,13 +34,13 @@ impl Elected {
 
 /// Sets up the election as it was asked for.
 pub(crate) fn configure(
-    args: &RunArgs,
+    asked: &ElectionArgs,
+    has_list: bool,
     state: &Path,
     node: &NodeName,
     layer2: &mut Layer2Config,
-    printer: &mut Printer,
+    life_fault: impl FnOnce(String),
 ) -> Result<Elected> {
-    let asked = &args.election;
     layer2.beacons =
         BeaconTransport { port: asked.beacon_port, peers: asked.peer.iter().copied().collect() };
     let keyring = match &asked.key_file {
@@ -59,7 +57,7 @@ pub(crate) fn configure(
         (_, None) => return Ok(Elected::Static),
         (_, Some(keyring)) => keyring,
     };
-    if args.alive.is_some() {
+    if has_list {
         bail!("beacons tell who lives: leave out --alive, or --key-file and --insecure");
     }
     let settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
@@ -68,7 +66,7 @@ pub(crate) fn configure(
     let folder = StateFolder::open(state, node.as_str());
     let life = folder.and_then(|folder| folder.begin_life(clock)).unwrap_or_else(|error| {
         let text = format!("{error}; should the clock go back, others will not hear this node");
-        printer.print(Line::new("lifeFault", text));
+        life_fault(text);
         clock
     });
     let config = BeaconConfig::new(me, life, settings)?;

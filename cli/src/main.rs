@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         #[cfg(feature = "cluster")]
         Command::Controller(args) => cluster::controller::run(&args),
         #[cfg(feature = "cluster")]
+        Command::Speaker(args) => cluster::speaker::run(&args),
+        #[cfg(feature = "cluster")]
         Command::Crds(args) => cluster::crds::run(&args),
     };
     outcome.unwrap_or_else(|error| {

@@ -45,7 +45,14 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     args.layer2.apply(&mut node_config);
-    let elected = elect::configure(args, &state, &node_name, &mut node_config.layer2, printer)?;
+    let elected = elect::configure(
+        &args.election,
+        args.alive.is_some(),
+        &state,
+        &node_name,
+        &mut node_config.layer2,
+        |text| printer.print(Line::new("lifeFault", text)),
+    )?;
     config.elected = elected.by_beacons();
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;

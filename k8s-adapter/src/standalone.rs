@@ -99,6 +99,19 @@ pub struct Feed {
     members: watch::Sender<BTreeSet<NodeName>>,
 }
 
+#[cfg(feature = "cluster")]
+impl Feed {
+    /// What is asked for, and who lives, from now on.
+    pub(crate) fn publish(&self, intent: Intent, members: BTreeSet<NodeName>) {
+        self.members.send_if_modified(|before| {
+            let differs = *before != members;
+            *before = members;
+            differs
+        });
+        self.intents.send_replace(Arc::new(intent));
+    }
+}
+
 /// A feed with its ends: what is asked for, with addresses, and the nodes that live. Nothing and
 /// nobody at first.
 #[must_use]

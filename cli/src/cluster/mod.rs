@@ -4,4 +4,5 @@ mod args;
 pub(crate) mod controller;
 pub(crate) mod crds;
 mod log;
+pub(crate) mod speaker;
 mod stop;

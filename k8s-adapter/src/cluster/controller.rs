@@ -34,6 +34,7 @@ use super::{
     lease_store::{Leadership, LeaseStore, contend},
     pace::Pace,
     planner::{Note, Planner},
+    troubles::Troubles,
     watch::{Change, Target, Timing, follow},
 };
 use crate::{
@@ -150,7 +151,7 @@ pub async fn run_controller(
         leadership: leadership.clone(),
         epochs,
         synced: BTreeMap::new(),
-        troubles: BTreeMap::new(),
+        troubles: Troubles::default(),
         leading: false,
         jobs: JoinSet::new(),
         under_way: BTreeSet::new(),
@@ -198,7 +199,7 @@ struct Controller {
     /// The order that the last list of each kind followed.
     synced: BTreeMap<Kind, u64>,
     /// What cannot be followed, and why.
-    troubles: BTreeMap<Kind, String>,
+    troubles: Troubles,
     leading: bool,
     jobs: JoinSet<Outcome>,
     /// Services with a request under way.
@@ -223,17 +224,8 @@ impl Controller {
                     self.pace.overloaded(Clock::now(), None);
                 }
             }
-            Change::Trouble(kind, Some(why)) => {
-                if self.troubles.insert(*kind, why.clone()).as_ref() != Some(why) {
-                    tracing::warn!(
-                        "cannot follow objects of kind {kind}: {why}; what is assigned stays"
-                    );
-                }
-            }
-            Change::Trouble(kind, None) => {
-                if self.troubles.remove(kind).is_some() {
-                    tracing::info!("objects of kind {kind} are followed again");
-                }
+            Change::Trouble(kind, why) => {
+                self.troubles.note(*kind, why.as_ref(), "what is assigned stays");
             }
             Change::Applied(_) | Change::Deleted(_) => {}
         }
@@ -377,15 +369,14 @@ impl Controller {
             Leadership::Standby { holder: None } => "standing by: nobody assigns".to_owned(),
             Leadership::Unknown => "waiting for the lease".to_owned(),
         };
-        let troubles: Vec<String> =
-            self.troubles.iter().map(|(kind, why)| format!("{kind}: {why}")).collect();
+        let troubles = &self.troubles;
         let listed = FOLLOWED.iter().all(|kind| self.synced.contains_key(kind));
         self.health.round(match (listed, troubles.is_empty()) {
             (true, true) => Ok(role),
             // What is known serves, and says that it is old.
-            (true, false) => Ok(format!("{role}; stale: {}", troubles.join("; "))),
+            (true, false) => Ok(format!("{role}; stale: {}", troubles)),
             (false, true) => Err("not all objects are listed yet".to_owned()),
-            (false, false) => Err(troubles.join("; ")),
+            (false, false) => Err(troubles.to_string()),
         });
         if synced && self.leading && self.said != Some(counts) {
             self.said = Some(counts);

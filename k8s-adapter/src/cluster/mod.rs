@@ -1,7 +1,7 @@
 //! In a cluster: objects come from the API server, addresses and status go back to it.
 //!
-//! [`connect`] makes the client, [`run_controller`] assigns addresses with it, and [`crds`] are the
-//! kinds that it reads. Types and decisions are those of the folder form: the same structs, the same
+//! [`connect`] makes the client, [`run_controller`] assigns addresses with it, [`run_speaker`] tells a node
+//! what to announce, and [`crds`] are the kinds that they read. Types and decisions are those of the folder form: the same structs, the same
 //! [`translate`](crate::translate()), the same allocator.
 
 mod backoff;
@@ -15,12 +15,16 @@ mod lease_store;
 mod object;
 mod pace;
 mod planner;
+mod sight;
+mod speaker;
 #[cfg(test)]
 mod tests;
 mod time;
+mod troubles;
 mod watch;
 
 pub use client::{ConnectError, connect};
 pub use controller::{ControllerConfig, ControllerError, run_controller};
 pub use crds::crds;
 pub use health::Health;
+pub use speaker::{SpeakerConfig, run_speaker};

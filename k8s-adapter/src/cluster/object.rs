@@ -123,7 +123,7 @@ fn strip(kind: Kind, value: &mut Value) {
             let name = condition.get("type").and_then(Value::as_str).unwrap_or_default();
             match kind {
                 Kind::Service => name.starts_with("vipcast.io/"),
-                _ => name == "NetworkUnavailable",
+                _ => name == "NetworkUnavailable" || name == "Ready",
             }
         });
     }

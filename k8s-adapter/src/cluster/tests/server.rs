@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode,

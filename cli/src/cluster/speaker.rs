@@ -1,0 +1,136 @@
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use tokio::{runtime, sync::mpsc};
+use vipcast_announcer::{Node, NodeConfig};
+use vipcast_election::beacon::Keyring;
+use vipcast_k8s_adapter::{
+    Options,
+    cluster::{Health, SpeakerConfig, connect, run_speaker},
+    default_state_dir, feed,
+};
+use vipcast_plan::NodeName;
+
+use super::{
+    args::{ClusterArgs, own_name},
+    stop::signal_to_stop,
+};
+use crate::{
+    args::{DeliverArg, ElectionArgs, Layer2Args, Output},
+    elect::{self, Elected},
+    keys,
+    line::Line,
+    who_has,
+};
+
+/// In a cluster: announce from this node the addresses that services have
+///
+/// It follows services with their endpoints, nodes, IPAddressPools and L2Advertisements, elects with
+/// the other speakers one node for each address, and tells the network by ARP and NDP. Run one on
+/// every node, on the host's network.
+///
+/// Give it --key-file: nodes then elect by signed heartbeats, and a dead one is replaced within a
+/// second, whether the API server is there or not. Without keys the nodes that the cluster calls Ready
+/// count as alive: a dead one is replaced once the cluster has noticed.
+///
+/// While the API server is away nothing is withdrawn, also after a restart: what was known last is kept
+/// in the state folder. SIGTERM hands over to another node first. It needs CAP_NET_RAW, and CAP_NET_ADMIN
+/// for `--deliver local` and `--guard`.
+#[derive(Debug, Args)]
+pub(crate) struct SpeakerArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// This node, by the name that the cluster has for it [default: the host's name]
+    #[arg(long, visible_alias = "node-name", value_name = "NAME", env = "NODE_NAME")]
+    node: Option<String>,
+
+    /// Announce the services of this loadBalancerClass and no others [default: those without a class]
+    #[arg(long, value_name = "CLASS")]
+    lb_class: Option<String>,
+
+    /// The folder for what must outlive a restart [default: /var/lib/vipcast for root, else vipcast in
+    /// $XDG_STATE_HOME or ~/.local/state]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    #[command(flatten)]
+    election: ElectionArgs,
+
+    /// Who delivers what arrives for an address
+    #[arg(long, value_enum, default_value_t)]
+    deliver: DeliverArg,
+
+    #[command(flatten)]
+    layer2: Layer2Args,
+}
+
+pub(crate) fn run(args: &SpeakerArgs) -> Result<ExitCode> {
+    args.cluster.start_log()?;
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let served = runtime.block_on(serve(args));
+    // A thread that waits for a dead disk must not keep the process.
+    runtime.shutdown_background();
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: &SpeakerArgs) -> Result<()> {
+    let stop = signal_to_stop()?;
+    let name = own_name(args.node.as_deref(), "--node")?;
+    let node_name = NodeName::new(name.as_str());
+    let state = args.state.clone().or_else(default_state_dir);
+    let state = state.context("no home to keep the state in: name a folder with --state")?;
+
+    let health = Health::new();
+    if let Some(address) = args.cluster.health {
+        let bound = health.serve(address).await;
+        let bound = bound.with_context(|| format!("cannot serve the probes on {address}"))?;
+        tracing::info!("probes are served on {bound}");
+    }
+    let mut node_config = NodeConfig::new(node_name.clone());
+    node_config.deliver = args.deliver.into();
+    args.layer2.apply(&mut node_config);
+    let elected = elect::configure(&args.election, false, &node_name, &mut node_config.layer2)?;
+    if !elected.by_beacons() {
+        tracing::warn!(
+            "no --key-file: a dead node is replaced only once the cluster calls it not ready, which \
+             takes most of a minute"
+        );
+    }
+    let client = connect(args.cluster.kubeconfig.as_deref()).await?;
+    let socket = who_has::default_path(&state, &name);
+    let mut config = SpeakerConfig::new(args.cluster.namespace.as_str(), name.as_str(), state);
+    config.options = Options { load_balancer_class: args.lb_class.clone(), ..Options::default() };
+
+    let (feed, intents, members) = feed();
+    let node = Node::start(node_config, intents, members)?;
+    for address in node.swept() {
+        tracing::warn!("swept {address}: it was left on this machine by a killed run");
+    }
+    if let (Some(file), Elected::Beacon(keyring)) = (&args.election.key_file, &elected) {
+        follow_keys(file.clone(), keyring.clone(), &node);
+    }
+    let _server = who_has::Server::start(&socket, &name, &node).map_err(|error| {
+        tracing::warn!("{}: {error}: nobody can ask who has what", socket.display());
+    });
+    tracing::info!("speaking for node {name}; pools are those of namespace {}", config.namespace);
+    let spoken = run_speaker(client, config, feed, node.reports(), health, stop).await;
+    tracing::info!("stopping: handing over, then silent");
+    node.stop().await.context("not everything that was set could be taken back")?;
+    spoken?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Uses what is in the key file also after edits, and logs it.
+fn follow_keys(file: PathBuf, keyring: Keyring, node: &Node) {
+    let (sender, mut lines) = mpsc::channel::<Line>(8);
+    tokio::spawn(keys::follow(file, keyring, node.control(), sender));
+    tokio::spawn(async move {
+        while let Some(line) = lines.recv().await {
+            tracing::warn!("{}", line.render(Output::Text));
+        }
+    });
+}

@@ -1,0 +1,353 @@
+//! `vipcast speaker`: what the cluster asks for becomes what a node announces.
+//!
+//! ```text
+//! watches ──► Sight ──► Intent ──► Node ──► the wire
+//!               │                    │
+//!               ▼                    ▼
+//!     manifests.NODE.json        reports ──► events
+//!     (serves after a restart
+//!      without an API server)
+//! ```
+//!
+//! Nothing is withdrawn because the API server is away: what was known last stays, and is said to be
+//! old.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::Client;
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, JoinSet},
+    time::sleep,
+};
+use vipcast_announcer::{Event, Report, clock::Clock};
+use vipcast_ipam::Owner;
+use vipcast_plan::{NodeName, Reason, Withheld};
+use vipcast_sans_io::Instant;
+
+use super::{
+    events::Recorder,
+    health::Health,
+    planner::Note,
+    sight::{FOLLOWED, Sight, intent, members},
+    troubles::Troubles,
+    watch::{Change, Target, Timing, follow},
+};
+use crate::{
+    Manifest, Options,
+    folder::Snapshot,
+    kinds::{Key, Kind},
+    standalone::Feed,
+    state::{StateError, StateFolder},
+};
+
+/// What a speaker is to do.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SpeakerConfig {
+    /// The namespace of the pools and advertisements.
+    pub namespace: String,
+    /// This node, by the name that the cluster has for it.
+    pub node: NodeName,
+    /// The folder for what must outlive a restart.
+    pub state: PathBuf,
+    /// Which services are announced.
+    pub options: Options,
+}
+
+impl SpeakerConfig {
+    /// The defaults for a node of this name, with pools in this namespace.
+    #[must_use]
+    pub fn new(
+        namespace: impl Into<String>,
+        node: impl Into<Arc<str>>,
+        state: impl Into<PathBuf>,
+    ) -> Self {
+        Self {
+            namespace: namespace.into(),
+            node: NodeName::new(node),
+            state: state.into(),
+            options: Options::default(),
+        }
+    }
+}
+
+/// Changes that are taken together.
+const TOGETHER: usize = 8192;
+/// The loop comes round at least this often.
+const ROUND: Duration = Duration::from_secs(5);
+/// The least time between two intents: a burst becomes few of them. The first is never held up.
+const LEAST_GAP: Duration = Duration::from_millis(5);
+/// How often what is known is written down, at most.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(5);
+
+/// Follows the cluster, and publishes what the node is to announce, until `stop` is ready.
+///
+/// `reports` are those of the [`Node`](vipcast_announcer::Node) that `feed` feeds. A cluster that
+/// cannot be reached is no error: the last known state is served, and said to be old.
+///
+/// # Errors
+/// When the state folder cannot be made.
+pub async fn run_speaker(
+    client: Client,
+    config: SpeakerConfig,
+    feed: Feed,
+    reports: watch::Receiver<Arc<Report>>,
+    health: Health,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StateError> {
+    let folder = StateFolder::open(&config.state, config.node.as_str())?;
+    let (_epochs, orders) = watch::channel(0);
+    let (sender, changes) = mpsc::channel(TOGETHER);
+    let mut follows = JoinSet::new();
+    for kind in FOLLOWED {
+        let namespace = kind.is_metallb().then_some(config.namespace.as_str());
+        let mut target = Target::new(kind, namespace);
+        match kind {
+            Kind::Service => target.fields = Some(Target::LOAD_BALANCERS),
+            Kind::EndpointSlice => target.labels = Some("!service.kubernetes.io/headless"),
+            _ => {}
+        }
+        follows.spawn(follow(
+            client.clone(),
+            target,
+            Timing::default(),
+            orders.clone(),
+            sender.clone(),
+        ));
+    }
+    drop(sender);
+    let mut speaker = Speaker {
+        recorder: Recorder::start(client, "vipcast-speaker", config.node.as_str()),
+        sight: Sight::new(config.options.clone()),
+        announced: folder.load_announced(),
+        config,
+        folder,
+        feed,
+        health,
+        troubles: Troubles::default(),
+        due: false,
+        not_before: Instant::ZERO,
+        unwritten: None,
+        write_after: Instant::ZERO,
+        writing: None,
+        told: Arc::default(),
+        served: None,
+    };
+    speaker.serve_copy();
+    speaker.run(changes, reports, stop).await;
+    Ok(())
+}
+
+struct Speaker {
+    config: SpeakerConfig,
+    folder: StateFolder,
+    feed: Feed,
+    health: Health,
+    recorder: Recorder,
+    sight: Sight,
+    /// What cannot be followed, and why.
+    troubles: Troubles,
+    /// Something has changed since the last intent.
+    due: bool,
+    not_before: Instant,
+    /// What is known and not written down.
+    unwritten: Option<Vec<Manifest>>,
+    write_after: Instant,
+    writing: Option<JoinHandle<()>>,
+    told: Arc<Report>,
+    /// What this node was told to announce last, across restarts.
+    announced: BTreeMap<IpAddr, BTreeSet<Owner>>,
+    /// How many services the last intent has; `None` before the first.
+    served: Option<usize>,
+}
+
+impl Speaker {
+    /// What was known before the restart serves until more is known.
+    fn serve_copy(&mut self) {
+        let copy = match self.folder.load_manifests() {
+            Ok(copy) => copy,
+            Err(error) => {
+                tracing::warn!("{error}; nothing is announced until the API server is reached");
+                return;
+            }
+        };
+        if copy.manifests.is_empty() {
+            return;
+        }
+        // Whether pools were doubtful is not written down: what was announced then stays.
+        let intent = intent(&copy.manifests, &self.config.options, true);
+        tracing::info!(
+            "{} services are known from before the restart, and announced until the API server is \
+             reached",
+            intent.services.len()
+        );
+        self.feed.publish(intent, members(&copy.manifests));
+    }
+
+    async fn run(
+        &mut self,
+        mut changes: mpsc::Receiver<Change>,
+        mut reports: watch::Receiver<Arc<Report>>,
+        stop: impl Future<Output = ()>,
+    ) {
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let wait = self.step();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(change) = changes.recv() => {
+                    self.note(change);
+                    for _ in 1..TOGETHER {
+                        let Ok(change) = changes.try_recv() else { break };
+                        self.note(change);
+                    }
+                }
+                Ok(()) = reports.changed() => {
+                    let report = reports.borrow_and_update().clone();
+                    self.tell(report);
+                }
+                () = sleep(wait) => {}
+            }
+        }
+        if let Some(writing) = self.writing.take() {
+            let _ = writing.await;
+        }
+        if let Some(manifests) = self.unwritten.take() {
+            write_down(&self.folder, manifests);
+        }
+    }
+
+    fn note(&mut self, change: Change) {
+        if let Change::Trouble(kind, why) = &change {
+            self.troubles.note(*kind, why.as_ref(), "what is announced stays");
+        }
+        self.due |= self.sight.note(change);
+    }
+
+    /// Does what is to be done now, and says for how long there is nothing more to do.
+    fn step(&mut self) -> Duration {
+        let now = Clock::now();
+        if self.due && self.sight.is_complete() && now >= self.not_before {
+            self.due = false;
+            self.publish();
+            let after = Clock::now();
+            // Half of the time is for others, however large the cluster.
+            self.not_before = after + (after - now).max(LEAST_GAP);
+        }
+        if self.writing.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.writing = None;
+        }
+        if now >= self.write_after
+            && self.writing.is_none()
+            && let Some(manifests) = self.unwritten.take()
+        {
+            self.write_after = now + WRITE_DOWN_EVERY;
+            let folder = self.folder.clone();
+            // A disk may take its time.
+            self.writing = Some(tokio::task::spawn_blocking(move || {
+                write_down(&folder, manifests);
+            }));
+        }
+        self.report();
+        let publish = (self.due && self.sight.is_complete()).then_some(self.not_before);
+        let write = self.unwritten.is_some().then_some(self.write_after);
+        let soonest = [publish, write].into_iter().flatten().min();
+        let now = Clock::now();
+        soonest.map_or(ROUND, |at| (at - now).min(ROUND)).max(Duration::from_millis(1))
+    }
+
+    fn publish(&mut self) {
+        let manifests = self.sight.manifests();
+        let intent = intent(&manifests, &self.config.options, self.sight.is_doubtful());
+        let findings: BTreeSet<String> =
+            self.sight.take_findings().iter().map(ToString::to_string).collect();
+        for finding in findings {
+            tracing::warn!("{finding}");
+        }
+        if self.served.is_none() {
+            tracing::info!("following the cluster: {} services", intent.services.len());
+        }
+        self.served = Some(intent.services.len());
+        self.feed.publish(intent, members(&manifests));
+        self.unwritten = Some(manifests);
+    }
+
+    /// Tells what the node does: in the log all of it, as events what concerns a service.
+    fn tell(&mut self, report: Arc<Report>) {
+        let mut assigned = false;
+        for event in report.events_since(&self.told) {
+            match &event {
+                // Between a plan and the first election nobody holds anything.
+                Event::Withheld(Withheld { reason: Reason::NoHolder, .. }) => continue,
+                Event::Announcing { unit, announcement } => {
+                    let known = self.announced.get(&unit.address);
+                    for service in &announcement.services {
+                        if known.is_none_or(|known| !known.contains(service)) {
+                            self.node_assigned(service, unit.address);
+                        }
+                    }
+                    let services = announcement.services.iter().cloned().collect();
+                    self.announced.insert(unit.address, services);
+                    assigned = true;
+                }
+                Event::Silent { unit } => {
+                    let elsewhere =
+                        report.announcing.keys().any(|other| other.address == unit.address);
+                    if !elsewhere {
+                        self.announced.remove(&unit.address);
+                        assigned = true;
+                    }
+                }
+                _ => {}
+            }
+            tracing::info!("{event}");
+        }
+        self.told = report;
+        if assigned && let Err(error) = self.folder.store_announced(&self.announced) {
+            tracing::debug!("{error}; after a restart, events may be told again");
+        }
+    }
+
+    fn node_assigned(&self, service: &Owner, address: IpAddr) {
+        let Some(uid) = self.sight.uid(service) else { return };
+        let key = Key {
+            kind: Kind::Service,
+            namespace: service.namespace().to_owned(),
+            name: service.name().to_owned(),
+        };
+        let note = Note {
+            reason: "nodeAssigned",
+            warning: false,
+            message: format!("announcing {address} from node {} by layer 2", self.config.node),
+        };
+        self.recorder.tell(&key, uid, "Announce", &note);
+    }
+
+    fn report(&self) {
+        let troubles = &self.troubles;
+        self.health.round(match (self.served, troubles.is_empty()) {
+            (Some(count), true) => Ok(format!("{count} services are known")),
+            (Some(count), false) => Ok(format!("{count} services are known; stale: {}", troubles)),
+            (None, true) => Err("not all objects are listed yet".to_owned()),
+            (None, false) => Err(format!("the last known state is served: {}", troubles)),
+        });
+    }
+}
+
+fn write_down(folder: &StateFolder, manifests: Vec<Manifest>) {
+    let manifests = manifests.iter().map(Manifest::with_text).collect();
+    let snapshot = Snapshot { manifests, ..Snapshot::default() };
+    if let Err(error) = folder.store_manifests(&snapshot) {
+        tracing::warn!(
+            "{error}; after a restart without an API server, an older state would be served"
+        );
+    }
+}
