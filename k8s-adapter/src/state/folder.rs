@@ -6,17 +6,12 @@ use std::{
 };
 
 use rustix::fs::{FlockOperation, flock};
-#[cfg(feature = "cluster")]
-use {
-    std::{
-        collections::{BTreeMap, BTreeSet},
-        net::IpAddr,
-    },
-    vipcast_ipam::Owner,
-};
 
 use super::{Assignments, Disk, OsDisk, assignments::Unreadable, disk::replace, manifests};
 use crate::folder::{Follow, FollowError, Snapshot};
+
+#[cfg(feature = "cluster")]
+mod announced;
 
 /// What can be wrong with the state folder. Nothing was changed by the operation that says so.
 #[derive(Debug, thiserror::Error)]
@@ -266,37 +261,6 @@ impl<D: Disk> StateFolder<D> {
     pub(super) fn own_name(&self, what: &str) -> String {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
         format!("{what}.{}", self.node.chars().map(plain).collect::<String>())
-    }
-
-    /// Who was announced by this node last; nothing where that cannot be read: it is only for not
-    /// telling the same again.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn load_announced(&self) -> BTreeMap<IpAddr, BTreeSet<Owner>> {
-        let bytes = self.read(&self.dir.join(self.announced_name())).ok().flatten();
-        let texts: BTreeMap<IpAddr, BTreeSet<String>> =
-            bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let owners =
-            |texts: BTreeSet<String>| texts.iter().filter_map(|t| t.parse().ok()).collect();
-        texts.into_iter().map(|(address, texts)| (address, owners(texts))).collect()
-    }
-
-    /// Writes down who is announced by this node.
-    #[cfg(feature = "cluster")]
-    pub(crate) fn store_announced(
-        &self,
-        announced: &BTreeMap<IpAddr, BTreeSet<Owner>>,
-    ) -> Result<(), StateError> {
-        let texts: BTreeMap<IpAddr, BTreeSet<String>> = announced
-            .iter()
-            .map(|(address, owners)| (*address, owners.iter().map(ToString::to_string).collect()))
-            .collect();
-        // Strings in a map with string keys: nothing here can fail.
-        self.write(&self.announced_name(), &serde_json::to_vec(&texts).unwrap_or_default())
-    }
-
-    #[cfg(feature = "cluster")]
-    fn announced_name(&self) -> String {
-        self.manifests_name().replacen("manifests", "announced", 1)
     }
 
     /// Keeps the bytes of a corrupt file under another name.

@@ -210,9 +210,8 @@ impl Server {
 
     fn serve(&self, asked: &Asked) -> Response<Body> {
         let parts: Vec<&str> = asked.path.trim_start_matches('/').split('/').collect();
-        let rest = match parts.as_slice() {
-            ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
-            _ => return status(404, "no such path", None),
+        let (["api", _, rest @ ..] | ["apis", _, _, rest @ ..]) = parts.as_slice() else {
+            return status(404, "no such path", None);
         };
         let (namespace, rest) = match rest {
             ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
