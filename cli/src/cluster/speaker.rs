@@ -92,7 +92,14 @@ async fn serve(args: &SpeakerArgs) -> Result<()> {
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     args.layer2.apply(&mut node_config);
-    let elected = elect::configure(&args.election, false, &node_name, &mut node_config.layer2)?;
+    let elected = elect::configure(
+        &args.election,
+        false,
+        &state,
+        &node_name,
+        &mut node_config.layer2,
+        |text| tracing::warn!("{text}"),
+    )?;
     if !elected.by_beacons() {
         tracing::warn!(
             "no --key-file: a dead node is replaced only once the cluster calls it not ready, which \
