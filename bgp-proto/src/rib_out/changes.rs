@@ -47,8 +47,8 @@ impl<const N: usize> Cursor<N> {
             Some((path, _)) if path < key.1 => None,
             Some((_, set)) => Some(Action::Announce(set)),
             None => {
-                let was = &table.log.change(key)?.was;
-                let known = was.iter().any(|set| self.permits(*set, context));
+                let mut was = table.log.change(key)?.was();
+                let known = was.any(|set| self.permits(set, context));
                 known.then_some(Action::Withdraw)
             }
         }

@@ -1,4 +1,7 @@
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
+    vec::Vec,
+};
 
 use super::set_id::SetId;
 
@@ -6,7 +9,8 @@ use super::set_id::SetId;
 #[derive(Clone, Debug)]
 pub(super) struct Log<K> {
     version: u64,
-    order: BTreeMap<u64, K>,
+    /// Ascending. A key that has changed again since stands here twice, and the later entry counts.
+    order: VecDeque<(u64, K)>,
     changes: BTreeMap<K, Change>,
     /// How many readers stand at each version. Without readers nothing is kept.
     readers: BTreeMap<u64, usize>,
@@ -16,15 +20,25 @@ pub(super) struct Log<K> {
 #[derive(Clone, Debug)]
 pub(super) struct Change {
     pub(super) version: u64,
+    was: Option<SetId>,
+    was_too: Vec<SetId>,
+}
+
+/// Entries of the order that are kept beside those that count.
+const SLACK: usize = 1024;
+
+impl Change {
     /// The sets under which a reader may have announced it, as far back as the slowest one stands.
-    pub(super) was: Vec<SetId>,
+    pub(super) fn was(&self) -> impl Iterator<Item = SetId> {
+        self.was.iter().chain(&self.was_too).copied()
+    }
 }
 
 impl<K: Ord + Copy> Log<K> {
     pub(super) const fn new() -> Self {
         Self {
             version: 0,
-            order: BTreeMap::new(),
+            order: VecDeque::new(),
             changes: BTreeMap::new(),
             readers: BTreeMap::new(),
         }
@@ -37,7 +51,7 @@ impl<K: Ord + Copy> Log<K> {
 
     /// How many changes are kept.
     pub(super) fn len(&self) -> usize {
-        self.order.len()
+        self.changes.len()
     }
 
     /// `key` has changed; it was announced under `was`. The sets that are now remembered besides.
@@ -46,12 +60,21 @@ impl<K: Ord + Copy> Log<K> {
         if self.readers.is_empty() {
             return None;
         }
-        let change = self.changes.entry(key).or_insert(Change { version: 0, was: Vec::new() });
-        self.order.remove(&change.version);
+        let fresh = Change { version: 0, was: None, was_too: Vec::new() };
+        let change = self.changes.entry(key).or_insert(fresh);
         change.version = self.version;
-        self.order.insert(self.version, key);
-        let new = was.filter(|set| !change.was.contains(set));
-        change.was.extend(new);
+        let new = was.filter(|set| !change.was().any(|other| other == *set));
+        match change.was {
+            None => change.was = new,
+            Some(_) => change.was_too.extend(new),
+        }
+        self.order.push_back((self.version, key));
+        if self.order.len() > 2 * self.changes.len() + SLACK {
+            let changes = &self.changes;
+            self.order.retain(|(version, key)| {
+                changes.get(key).is_some_and(|change| change.version == *version)
+            });
+        }
         new
     }
 
@@ -59,9 +82,10 @@ impl<K: Ord + Copy> Log<K> {
         self.changes.get(key)
     }
 
-    /// The changes after `version`, in order.
+    /// The changes after `version`, in order. Those of a key that has changed again since may be among them.
     pub(super) fn after(&self, version: u64) -> impl Iterator<Item = (u64, K)> {
-        self.order.range(version + 1..).map(|(version, key)| (*version, *key))
+        let first = self.order.partition_point(|(other, _)| *other <= version);
+        self.order.range(first..).copied()
     }
 
     /// A reader comes (`from` is `None`), advances, or goes. The sets of changes that everyone has
@@ -80,12 +104,23 @@ impl<K: Ord + Copy> Log<K> {
         }
         let slowest = self.readers.keys().next().copied().unwrap_or(u64::MAX);
         let mut forgotten = Vec::new();
-        while let Some(first) = self.order.first_entry()
-            && *first.key() <= slowest
+        while let Some(&(version, key)) = self.order.front()
+            && version <= slowest
         {
-            let key = first.remove();
-            forgotten.extend(self.changes.remove(&key).into_iter().flat_map(|change| change.was));
+            self.order.pop_front();
+            if let Entry::Occupied(entry) = self.changes.entry(key)
+                && entry.get().version == version
+            {
+                let Change { was, was_too, .. } = entry.remove();
+                forgotten.extend(was.into_iter().chain(was_too));
+            }
+        }
+        if self.order.is_empty() {
+            self.order.shrink_to(SLACK);
         }
         forgotten
     }
 }
+
+#[cfg(test)]
+mod tests;

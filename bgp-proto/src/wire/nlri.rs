@@ -104,6 +104,13 @@ fn check<const BITS: u8, const HOST: usize, const RUN: usize>(
             bytes = rest;
             continue;
         }
+        if BITS == 128
+            && !add_path
+            && let Some((_, _, rest)) = split_even_run(bytes)
+        {
+            bytes = rest;
+            continue;
+        }
         if bits > BITS {
             return false;
         }
@@ -122,6 +129,22 @@ fn split_three_octet_run(bytes: &[u8]) -> Option<(&[u8; 16], &[u8])> {
     let is_three = |bits: u8| bits.wrapping_sub(17) < 8;
     let &[k, _, _, _, l, _, _, _, m, _, _, _, n, ..] = run;
     (is_three(k) & is_three(l) & is_three(m) & is_three(n)).then_some((run, rest))
+}
+
+/// Four IPv6 prefixes of equally many octets: how many each has with its length, and what holds them.
+#[inline]
+fn split_even_run(bytes: &[u8]) -> Option<(usize, &[u8; 68], &[u8])> {
+    let run = bytes.first_chunk::<68>()?;
+    let octets = |at: usize| run.get(at).map_or(0, |bits| usize::from(*bits).div_ceil(8));
+    // More than 16 octets differ from what `len` is made of.
+    let each = octets(0).min(16);
+    let len = 1 + each;
+    let even = (octets(0) == each)
+        & (octets(len) == each)
+        & (octets(2 * len) == each)
+        & (octets(3 * len) == each);
+    let rest = bytes.get(4 * len..)?;
+    even.then_some((len, run, rest))
 }
 
 /// Most of what an announcer sends, and hears back, are runs of host routes.
@@ -246,10 +269,24 @@ impl Iterator for Ipv6Prefixes<'_> {
             }
             self.reader = Reader::new(tail);
         }
-        for item in self {
-            folded = f(folded, item);
+        loop {
+            if !self.add_path
+                && let Some((len @ ..=9, run, rest)) = split_even_run(self.reader.rest())
+            {
+                for at in [0, len, 2 * len, 3 * len] {
+                    let octets = run.get(at..).and_then(|prefix| prefix.first_chunk::<9>());
+                    if let Some(net) = octets.and_then(short) {
+                        folded = f(folded, (0, net));
+                    }
+                }
+                self.reader = Reader::new(rest);
+                continue;
+            }
+            match self.next() {
+                Some(item) => folded = f(folded, item),
+                None => return folded,
+            }
         }
-        folded
     }
 }
 
@@ -276,6 +313,14 @@ impl Iterator for Prefixes<'_> {
     }
 }
 
+/// A prefix of at most 64 bits; the octets behind it are masked.
+#[inline]
+fn short(&[bits, ref octets @ ..]: &[u8; 9]) -> Option<Ipv6Net> {
+    let mask = u64::MAX.checked_shl(64_u32.saturating_sub(bits.into())).unwrap_or(0);
+    let high = u64::from_be_bytes(*octets) & mask;
+    Ipv6Net::new(Ipv6Addr::from_bits(u128::from(high) << 64), bits).ok()
+}
+
 /// `bytes`, which are fewer than `N`, and zeros.
 fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut octets = [0; N];
@@ -287,18 +332,25 @@ fn padded<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 /// Appends one prefix, behind `path_id` where the session has identifiers (RFC 4271 §4.3,
 /// RFC 7911 §3). Host bits are cleared.
+#[inline]
 pub fn put_prefix(buf: &mut Vec<u8>, path_id: Option<PathId>, prefix: IpNet) {
     if let Some(id) = path_id {
         buf.extend_from_slice(&id.to_be_bytes());
     }
-    let len = usize::from(prefix.prefix_len()).div_ceil(8);
-    buf.push(prefix.prefix_len());
+    // A whole address is appended, and cut: that is quicker than to append what is needed.
+    let octets = usize::from(prefix.prefix_len()).div_ceil(8);
     match prefix {
         IpNet::V4(net) => {
-            buf.extend_from_slice(net.network().octets().get(..len).unwrap_or_default());
+            let [a, b, c, d] = net.network().octets();
+            let end = buf.len() + 1 + octets;
+            buf.extend_from_slice(&[net.prefix_len(), a, b, c, d]);
+            buf.truncate(end);
         }
         IpNet::V6(net) => {
-            buf.extend_from_slice(net.network().octets().get(..len).unwrap_or_default());
+            buf.push(net.prefix_len());
+            let end = buf.len() + octets;
+            buf.extend_from_slice(&net.network().octets());
+            buf.truncate(end);
         }
     }
 }

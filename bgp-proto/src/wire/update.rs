@@ -262,14 +262,11 @@ impl<'a> Update<'a> {
     pub fn unreachable(&self) -> impl Iterator<Item = Nlri<'a>> {
         let usable = self.verdict < Verdict::ResetSession;
         let turned = usable && self.verdict > Verdict::AttributeDiscard;
-        [
-            usable.then(|| self.withdrawn()),
-            self.mp_unreach.filter(|_| usable).map(|mp| mp.nlri()),
-            turned.then(|| self.nlri()),
-            self.mp_reach.filter(|_| turned).map(|mp| mp.nlri()),
-        ]
-        .into_iter()
-        .flatten()
+        let withdrawn = usable.then(|| self.withdrawn()).into_iter();
+        let mp = self.mp_unreach.filter(|_| usable).map(|mp| mp.nlri());
+        let body = turned.then(|| self.nlri());
+        let mp_reach = self.mp_reach.filter(|_| turned).map(|mp| mp.nlri());
+        withdrawn.chain(mp).chain(body).chain(mp_reach)
     }
 
     /// The family whose initial routes end here (RFC 4724 §2): an empty UPDATE, or one with nothing

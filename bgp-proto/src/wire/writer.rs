@@ -110,6 +110,7 @@ impl<'b> UpdateWriter<'b> {
     }
 
     /// Appends a prefix; `false` when it does not fit.
+    #[inline]
     pub fn push(&mut self, path_id: Option<PathId>, prefix: IpNet) -> bool {
         let len = usize::from(prefix.prefix_len()).div_ceil(8) + 1;
         if len + path_id.map_or(0, |_| 4) > self.room() {
