@@ -1,63 +1,20 @@
 #!/bin/sh
 # Breaks the responder in a copy, one place at a time, and checks that the test named beside each mutant notices.
 #
-#   arp-ndp/tests/mutants.sh          all of them, a few minutes
-#   arp-ndp/tests/mutants.sh lease    those with this word in their name
-#
-# A mutant that no longer applies, that does not compile or that survives is a failure.
+#   arp-ndp/tests/mutants.sh           all of them, a few minutes
+#   arp-ndp/tests/mutants.sh lease     those with this word in their name
 set -eu
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cp -r "$root/arp-ndp" "$root/sans-io" "$root/sim" "$root/Cargo.lock" "$work/"
-# The workspace with this crate and what it needs alone.
-awk '/^members = \[/ { print "members = [\"arp-ndp\", \"sans-io\", \"sim\"]"; skip = 1 } !skip { print } /^\]/ { skip = 0 }' \
-    "$root/Cargo.toml" > "$work/Cargo.toml"
-cp -r "$work/arp-ndp/src" "$work/original"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$work/target}/mutants"
-export RUST_BACKTRACE=0 PROPTEST_CASES="${PROPTEST_CASES:-1000}"
-
-# passes TEST: `file/name` of an integration test, or the path of one beside the code.
-passes() {
-    case "$1" in
-        */*) where="--test ${1%%/*}" ;;
-        *) where=--lib ;;
-    esac
-    # shellcheck disable=SC2086
-    cargo test --quiet --manifest-path "$work/arp-ndp/Cargo.toml" $where \
-        -- --exact "${1##*/}" > "$work/output" 2>&1
-}
-
-failures=0
-count=0
-only=${1:-}
-
-# mutant NAME TEST FILE SED
-mutant() {
-    case "$1" in *"$only"*) ;; *) return ;; esac
-    count=$((count + 1))
-    sed "$4" "$work/original/$3" > "$work/arp-ndp/src/$3"
-    if cmp -s "$work/original/$3" "$work/arp-ndp/src/$3"; then
-        verdict="DOES NOT APPLY"
-    elif passes "$2"; then
-        verdict="SURVIVES"
-    elif grep -q '^test result: FAILED' "$work/output"; then
-        verdict="caught"
-    else
-        verdict="DOES NOT COMPILE"
-    fi
-    cp "$work/original/$3" "$work/arp-ndp/src/$3"
-    [ "$verdict" = caught ] || failures=$((failures + 1))
-    printf '%-16s %-32s %s\n' "$verdict" "$1" "$2"
-}
+crate=arp-ndp
+needs="sans-io sim"
+cases=1000
+cargo=""
+. "$(dirname "$0")/../../xtask/mutants/frame.sh"
 
 true_and_owed=properties/what_leaves_is_true_and_what_is_owed_is_said
 only_good=properties/only_good_questions_for_held_addresses_are_answered
 here=responder::tests
-for name in $true_and_owed $only_good contract/the_responder_keeps_the_contract; do
-    passes "$name" || { cat "$work/output"; echo "$name fails without a mutant"; exit 1; }
-done
+sound $true_and_owed $only_good contract/the_responder_keeps_the_contract
 
 mutant the-lease-is-ignored $true_and_owed responder.rs \
     's/now < lease.not_after/now < lease.not_after || true/'
@@ -110,5 +67,4 @@ mutant requesters-fill-the-memory properties/a_flood_of_anything_fills_nothing l
 mutant one-flooder-silences-all $here::limit::a_flooder_is_held_to_its_rate_and_silences_nobody_else responder/limit.rs \
     's/touch(requester, Bucket::default)/touch(MacAddr::ZERO.max(requester).min(MacAddr::ZERO), Bucket::default)/'
 
-echo "$count mutants, $failures not caught"
-[ "$failures" = 0 ] && [ "$count" -gt 0 ]
+finish

@@ -1,60 +1,17 @@
 #!/bin/sh
 # Breaks the speaker in a copy, one place at a time, and checks that the test named beside each mutant notices.
 #
-#   bgp-proto/tests/mutants.sh              all of them, a few minutes
-#   bgp-proto/tests/mutants.sh collision    those with this word in their name
-#
-# A mutant that no longer applies, that does not compile or that survives is a failure.
+#   bgp-proto/tests/mutants.sh               all of them, a few minutes
+#   bgp-proto/tests/mutants.sh collision     those with this word in their name
 set -eu
 
-root=$(cd "$(dirname "$0")/../.." && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cp -r "$root/bgp-proto" "$root/sans-io" "$root/sim" "$root/Cargo.lock" "$work/"
-# The workspace with this crate and what it needs alone.
-awk '/^members = \[/ { print "members = [\"bgp-proto\", \"sans-io\", \"sim\"]"; skip = 1 } !skip { print } /^\]/ { skip = 0 }' \
-    "$root/Cargo.toml" > "$work/Cargo.toml"
-cp -r "$work/bgp-proto/src" "$work/original"
-export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$work/target}/mutants"
-export RUST_BACKTRACE=0 PROPTEST_CASES="${PROPTEST_CASES:-256}"
+crate=bgp-proto
+needs="sans-io sim"
+cases=256
+cargo=""
+. "$(dirname "$0")/../../xtask/mutants/frame.sh"
 
-# passes TEST: `file/name` of an integration test, or the path of one beside the code.
-passes() {
-    case "$1" in
-        */*) where="--test ${1%%/*}" ;;
-        *) where=--lib ;;
-    esac
-    # shellcheck disable=SC2086
-    cargo test --quiet --manifest-path "$work/bgp-proto/Cargo.toml" $where \
-        -- --exact "${1##*/}" > "$work/output" 2>&1
-}
-
-failures=0
-count=0
-only=${1:-}
-
-# mutant NAME TEST FILE SED
-mutant() {
-    case "$1" in *"$only"*) ;; *) return ;; esac
-    count=$((count + 1))
-    sed "$4" "$work/original/$3" > "$work/bgp-proto/src/$3"
-    if cmp -s "$work/original/$3" "$work/bgp-proto/src/$3"; then
-        verdict="DOES NOT APPLY"
-    elif passes "$2"; then
-        verdict="SURVIVES"
-    elif grep -q '^test result: FAILED' "$work/output"; then
-        verdict="caught"
-    else
-        verdict="DOES NOT COMPILE"
-    fi
-    cp "$work/original/$3" "$work/bgp-proto/src/$3"
-    [ "$verdict" = caught ] || failures=$((failures + 1))
-    printf '%-16s %-32s %s\n' "$verdict" "$1" "$2"
-}
-
-for name in properties/a_router_converges_to_the_table contract/a_speaker_keeps_the_contract_of_machines; do
-    passes "$name" || { cat "$work/output"; echo "$name fails without a mutant"; exit 1; }
-done
+sound properties/a_router_converges_to_the_table contract/a_speaker_keeps_the_contract_of_machines
 
 mutant collision-the-lower-identifier-wins \
     peer/rfc4271_6_8_of_two_connections_the_one_dialed_by_the_higher_identifier_survives \
@@ -98,5 +55,4 @@ mutant local-pref-leaves-the-as \
     speaker/rfc4271_5_1_towards_another_as_ours_is_in_front_and_internal_attributes_stay_at_home \
     rib_out/policy.rs 's/attributes.local_pref = None;//'
 
-echo "$count mutants, $failures not caught"
-[ "$failures" = 0 ] && [ "$count" -gt 0 ]
+finish
