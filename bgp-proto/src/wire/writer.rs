@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{
     AttributeType, EncodeError, Family, HEADER_LEN, MessageType, NextHop, PathId,
@@ -118,6 +118,52 @@ impl<'b> UpdateWriter<'b> {
         }
         put_prefix(self.buf, path_id, prefix);
         true
+    }
+
+    /// Appends IPv4 prefixes without path identifiers, until one does not fit: how many were appended. Quicker than one by
+    /// one. Host bits are cleared.
+    pub fn push_ipv4(&mut self, prefixes: &[Ipv4Net]) -> usize {
+        self.push_all::<_, 5, 80>(prefixes, |net| {
+            let [a, b, c, d] = net.network().octets();
+            [net.prefix_len(), a, b, c, d]
+        })
+    }
+
+    /// Appends IPv6 prefixes, as [`push_ipv4`](Self::push_ipv4) does.
+    pub fn push_ipv6(&mut self, prefixes: &[Ipv6Net]) -> usize {
+        self.push_all::<_, 17, 272>(prefixes, |net| {
+            let mut wire = [0; 17];
+            let [len, octets @ ..] = &mut wire;
+            (*len, *octets) = (net.prefix_len(), net.network().octets());
+            wire
+        })
+    }
+
+    /// By blocks of sixteen prefixes, each written whole over the end of the one before.
+    fn push_all<T: Copy + Into<IpNet>, const N: usize, const BLOCK: usize>(
+        &mut self,
+        prefixes: &[T],
+        wire: impl Fn(T) -> [u8; N],
+    ) -> usize {
+        let mut count = 0;
+        for some in prefixes.chunks(BLOCK / N) {
+            let mut block = [0; BLOCK];
+            let mut end = 0;
+            for prefix in some {
+                let prefix = wire(*prefix);
+                let to = block.get_mut(end..).and_then(|rest| rest.first_chunk_mut::<N>());
+                if let Some(to) = to {
+                    *to = prefix;
+                }
+                end += 1 + prefix.first().map_or(0, |len| usize::from(*len).div_ceil(8));
+            }
+            if !block.get(..end).is_some_and(|block| self.push_encoded(block)) {
+                break;
+            }
+            count += some.len();
+        }
+        let rest = prefixes.get(count..).unwrap_or_default();
+        count + rest.iter().take_while(|prefix| self.push(None, (**prefix).into())).count()
     }
 
     /// Appends one encoded prefix behind its path identifier; `false` when it does not fit.
