@@ -11,6 +11,7 @@ use std::{
 use tokio::{
     net::TcpStream,
     sync::{mpsc, oneshot, watch},
+    task::yield_now,
     time::sleep,
 };
 use vipcast_bgp_proto::{
@@ -344,6 +345,8 @@ fn is_same_host(remote: SocketAddr, from: SocketAddr) -> bool {
 /// Waits for a time.
 async fn until(at: Option<Instant>) {
     match at {
+        // A sleep of nothing would be one of a millisecond.
+        Some(at) if at <= Clock::now() => yield_now().await,
         Some(at) => sleep(at - Clock::now()).await,
         None => std::future::pending().await,
     }
