@@ -6,7 +6,7 @@ use std::{
 };
 
 use vipcast_election as election;
-use vipcast_plan::{self as plan, NodeName, Plan};
+use vipcast_plan::{self as plan, Intent, NodeName, Plan};
 
 use crate::layer2::{Layer2, Layer2Report, Table};
 
@@ -65,6 +65,12 @@ pub(crate) fn members(report: &Layer2Report) -> BTreeSet<NodeName> {
 pub(crate) fn deliverable(candidates: &plan::Candidates, me: &NodeName) -> BTreeSet<IpAddr> {
     let mine = candidates.iter().filter(|(_, eligible)| eligible.nodes.contains_key(me));
     mine.map(|(unit, _)| unit.address).collect()
+}
+
+/// All addresses that services have, whoever may hold them.
+pub(crate) fn assigned(intent: &Intent) -> BTreeSet<IpAddr> {
+    let assignments = intent.services.values().filter_map(|service| service.assignment.as_ref());
+    assignments.flat_map(|assignment| &assignment.addresses).map(|(address, _)| *address).collect()
 }
 
 pub(crate) fn unit_in(unit: &election::Unit) -> plan::Unit {

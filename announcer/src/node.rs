@@ -284,7 +284,7 @@ impl Runner {
         observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
         self.deliver(&mut observed, &candidates);
-        self.keep_silent(&candidates);
+        self.keep_silent(intent, &observed);
         let holders = apply::holders(layer2);
         let plan = plan(intent, &observed, &self.me, &holders);
         self.applied.plan(&self.layer2, &plan);
@@ -306,9 +306,6 @@ impl Runner {
             (unit, plan::Announcement { links: links.clone(), services })
         });
         self.report.announcing = answering.collect();
-        if self.serving.is_none() && self.silence.is_none() {
-            self.report.unguarded = self.unguarded.find(&plan);
-        }
         self.report.holders = holders;
         self.report.withheld = plan.withheld.into_iter().collect();
         self.report.delivery = observed.delivery;
@@ -342,10 +339,18 @@ impl Runner {
         let _ = answer.send(in_use.map(|(address, _)| *address).collect());
     }
 
-    /// Keeps the kernel silent about every address that this node may come to hold.
-    fn keep_silent(&mut self, candidates: &plan::Candidates) {
-        let Some(silence) = &mut self.silence else { return };
-        let followed = silence.follow(&apply::deliverable(candidates, &self.me));
+    /// Keeps the kernel silent about service addresses, whoever holds them; or finds those for which
+    /// it speaks.
+    fn keep_silent(&mut self, intent: &Intent, observed: &Observed) {
+        if self.serving.is_some() {
+            return;
+        }
+        let addresses = apply::assigned(intent);
+        let Some(silence) = &mut self.silence else {
+            self.report.unguarded = self.unguarded.find(&addresses, &observed.links);
+            return;
+        };
+        let followed = silence.follow(&addresses);
         self.report.guard_broken = followed.err().map(|error| error.to_string());
     }
 

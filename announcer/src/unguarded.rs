@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use vipcast_plan::{LinkName, Plan};
+use vipcast_plan::{Link, LinkName};
 
 use crate::os::netlink::{RouteLookup, Snapshot};
 
@@ -23,22 +23,25 @@ pub(crate) struct Unguarded {
 }
 
 impl Unguarded {
-    /// The addresses of the plan that the kernel answers for beside us, each with the link that has
-    /// it. What cannot be looked up is left out.
-    pub(crate) fn find(&mut self, plan: &Plan) -> BTreeMap<IpAddr, LinkName> {
+    /// Those of the addresses that the kernel answers for by one of `links`, each with the link that
+    /// has it. What cannot be looked up is left out.
+    pub(crate) fn find(
+        &mut self,
+        addresses: &BTreeSet<IpAddr>,
+        links: &BTreeMap<LinkName, Link>,
+    ) -> BTreeMap<IpAddr, LinkName> {
         let mut found = BTreeMap::new();
         if self.routes.is_none() {
             self.routes = RouteLookup::open().ok();
         }
         let Some(routes) = &mut self.routes else { return found };
-        let mut links: BTreeMap<u32, Option<LinkName>> = BTreeMap::new();
-        for (unit, entry) in plan.table.iter().filter(|(unit, _)| unit.address.is_ipv4()) {
-            let Ok(Some(index)) = routes.local(unit.address) else { continue };
-            let link = links.entry(index).or_insert_with(|| name_of(index));
-            if let Some(link) = link
-                && speaks(link, &entry.links)
-            {
-                found.insert(unit.address, link.clone());
+        // By index; none where the kernel is silent about what is there.
+        let mut loud: BTreeMap<u32, Option<LinkName>> = BTreeMap::new();
+        for &address in addresses.iter().filter(|address| address.is_ipv4()) {
+            let Ok(Some(index)) = routes.local(address) else { continue };
+            let name = || name_of(index).filter(|name| speaks(name, links.keys()));
+            if let Some(name) = loud.entry(index).or_insert_with(name) {
+                found.insert(address, name.clone());
             }
         }
         found
@@ -51,8 +54,8 @@ fn name_of(index: u32) -> Option<LinkName> {
 }
 
 /// Whether the kernel speaks by one of `links` for an address that is on the link `on`.
-fn speaks(on: &LinkName, links: &BTreeSet<LinkName>) -> bool {
-    links.iter().any(|link| {
+fn speaks<'a>(on: &LinkName, mut links: impl Iterator<Item = &'a LinkName>) -> bool {
+    links.any(|link| {
         let setting = |name| setting(link, name).max(setting(&LinkName::new("all"), name));
         let answers = match setting("arp_ignore") {
             0 => true,

@@ -23,6 +23,7 @@ pub(crate) struct DebianPackage {
 pub(crate) const LAB_PACKAGES: &[DebianPackage] = &[
     DebianPackage { name: "tshark", program: "tshark" },
     DebianPackage { name: "arping", program: "arping" },
+    DebianPackage { name: "iproute2", program: "ip" },
     DebianPackage { name: "ndisc6", program: "ndisc6" },
     DebianPackage { name: "nftables", program: "nft" },
     DebianPackage { name: "python3-scapy", program: "scapy" },

@@ -1,0 +1,238 @@
+//! The same frames to the kernel and to vipcast: who answers what. vipcast answers a little more where
+//! the RFCs want it, and a little less where the kernel's answer goes to many.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use vipcast_lab::{Capture, Frame, Host, Mac, harness::TestResult};
+
+use crate::{
+    wire::{ALL_NODES, Arp, Nd, group_mac, link_layer},
+    world::{LIMIT, Lan, Result, VIP, VIP6},
+};
+
+/// Whether somebody answers; `None` where it does not matter to us what the kernel does.
+type Answers = (Option<bool>, bool);
+
+const BOTH: Answers = (Some(true), true);
+const NOBODY: Answers = (Some(false), false);
+const KERNEL: Answers = (Some(true), false);
+
+const ASKER: Ipv4Addr = Ipv4Addr::new(172, 18, 7, 7);
+const ASKER6: Ipv6Addr = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 7);
+
+/// Who is asked: an address, and the hardware address of its host.
+#[derive(Clone, Copy)]
+struct Asked<A> {
+    address: A,
+    mac: Mac,
+}
+
+/// A good question, and the hardware addresses of the asker and of whoever is asked, in; the frame,
+/// out.
+type Case<Q> = (&'static str, fn(Q, Mac, Mac) -> Vec<u8>, Answers);
+
+fn answers<'a>(frames: &'a [Frame], by: Mac, of: IpAddr) -> impl Iterator<Item = &'a Frame> {
+    frames.iter().filter(move |frame| {
+        let arp = frame.arp().is_some_and(|arp| arp.is_reply() && IpAddr::from(arp.spa) == of);
+        let nd = frame
+            .ndp()
+            .is_some_and(|nd| nd.advertisement.is_some() && IpAddr::from(nd.target) == of);
+        frame.source() == by && (arp || nd)
+    })
+}
+
+/// Sends the frame, then a good question from another asker; how many answers there were before
+/// that to the good one. Frames are taken in their order.
+fn answered(
+    from: &Host,
+    capture: &Capture,
+    frame: &[u8],
+    sentinel: &[u8],
+    by: Mac,
+    of: IpAddr,
+) -> Result<usize> {
+    let before = capture.frames().len();
+    from.send_frame("eth0", frame)?;
+    from.send_frame("eth0", sentinel)?;
+    let asker = Mac::from_slice(&sentinel[6..12]).ok_or("short")?;
+    let last = |frame: &Frame| frame.destination() == asker && frame.source() == by;
+    // The same asker asked before: only what is new counts.
+    let start = std::time::Instant::now();
+    loop {
+        let frames = capture.frames().split_off(before);
+        if let Some(end) = frames.iter().position(last) {
+            let found: Vec<&Frame> = answers(&frames[..end], by, of).collect();
+            if found.len() > 1 {
+                return Err(format!("more than one answer: {found:?}").into());
+            }
+            return Ok(found.len());
+        }
+        if start.elapsed() > LIMIT {
+            return Err("the good question is not answered".into());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+fn check<Q: Clone>(
+    who: &str,
+    lan: &Lan,
+    cases: &[Case<Q>],
+    good: &Q,
+    sentinel: &[u8],
+    asked: Asked<IpAddr>,
+    expected: impl Fn(Answers) -> Option<bool>,
+) -> TestResult {
+    let from = &lan.net.router;
+    let mac = from.mac("eth0")?;
+    let capture = lan.net.lab.capture(&lan.net.lan)?;
+    let mut wrong = Vec::new();
+    for (what, build, answers) in cases {
+        let frame = build(good.clone(), mac, asked.mac);
+        let count = answered(from, &capture, &frame, sentinel, asked.mac, asked.address)?;
+        match expected(*answers) {
+            Some(true) if count == 1 => {}
+            Some(false) if count == 0 => {}
+            None => {}
+            Some(wanted) => wrong.push(format!("{who}: {what}: {count} answers, wanted: {wanted}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+const GROUP: Mac = Mac([1, 0, 0x5e, 0, 0, 1]);
+const OTHER: Mac = Mac([2, 0, 0, 0, 0xee, 1]);
+/// Who asks the good questions in between.
+const SENTINEL: Mac = Mac([2, 0, 0, 0, 0xee, 2]);
+
+#[rustfmt::skip]
+const ARP: &[Case<Arp>] = &[
+    ("a question", |q, _, _| q.bytes(), BOTH),
+    ("to the host alone", |q, _, host| Arp { destination: host, ..q }.bytes(), BOTH),
+    ("a probe", |q, _, _| Arp { spa: Ipv4Addr::UNSPECIFIED, ..q }.bytes(), BOTH),
+    ("from off the subnet", |q, _, _| Arp { spa: [198, 51, 100, 1].into(), ..q }.bytes(), BOTH),
+    ("from another than the frame's source", |q, _, _| Arp { sha: OTHER, ..q }.bytes(), BOTH),
+    ("hardware of IEEE 802", |q, _, _| Arp { hardware: 6, ..q }.bytes(), BOTH),
+    ("padded", |q, _, _| { let mut f = q.bytes(); f.resize(60, 0); f }, BOTH),
+    ("from a sender that is all", |q, _, _| Arp { sha: Mac::BROADCAST, ..q }.bytes(), KERNEL),
+    ("from a sender that is a group", |q, _, _| Arp { sha: GROUP, ..q }.bytes(), KERNEL),
+    ("from a sender that is zero", |q, _, _| Arp { sha: Mac::ZERO, ..q }.bytes(), (None, false)),
+    ("from the host's own hardware", |q, _, host| Arp { sha: host, ..q }.bytes(), (None, false)),
+    ("addresses of 8 octets", |q, _, _| Arp { lengths: [8, 4], ..q }.bytes(), NOBODY),
+    ("another protocol", |q, _, _| Arp { protocol: 0x86dd, ..q }.bytes(), NOBODY),
+    ("a reverse request", |q, _, _| Arp { operation: 3, ..q }.bytes(), NOBODY),
+    ("an operation of zero", |q, _, _| Arp { operation: 0, ..q }.bytes(), NOBODY),
+    ("a reply", |q, _, _| Arp { operation: 2, ..q }.bytes(), NOBODY),
+    ("from a group", |q, _, _| Arp { spa: [224, 0, 0, 1].into(), ..q }.bytes(), NOBODY),
+    ("from all", |q, _, _| Arp { spa: Ipv4Addr::BROADCAST, ..q }.bytes(), NOBODY),
+    ("from loopback", |q, _, _| Arp { spa: Ipv4Addr::LOCALHOST, ..q }.bytes(), NOBODY),
+    ("cut off", |q, _, _| q.bytes()[..38].to_vec(), NOBODY),
+    ("to another host", |q, _, _| Arp { destination: OTHER, ..q }.bytes(), NOBODY),
+];
+
+pub(crate) fn arp_table() -> TestResult {
+    let lan = Lan::new("arp questions", 1)?;
+    lan.serve([VIP.into()])?;
+    let node = lan.run("node-a", &[])?;
+    node.wait_for_line("gateway 172.18.255.254 on eth0 has learned", LIMIT)?;
+    let ours = Asked { address: VIP, mac: lan.mac("node-a")? };
+    let kernel = Asked { address: [172, 18, 2, 1].into(), mac: lan.net.client.mac("eth0")? };
+    let from = lan.net.router.mac("eth0")?;
+    for (who, asked) in [("the kernel", kernel), ("vipcast", ours)] {
+        let good = Arp::question(from, ASKER, asked.address);
+        let sentinel = Arp::question(SENTINEL, [172, 18, 7, 8].into(), asked.address).bytes();
+        let asked = Asked { address: asked.address.into(), mac: asked.mac };
+        let expected = |(kernel, ours)| if who == "vipcast" { Some(ours) } else { kernel };
+        check(who, &lan, ARP, &good, &sentinel, asked, expected)?;
+    }
+    // Somebody who has the address himself asks nothing: that is a conflict, which is defended once.
+    let mine = Arp::question(from, VIP, VIP).bytes();
+    let sentinel = Arp::question(SENTINEL, [172, 18, 7, 8].into(), VIP).bytes();
+    let capture = lan.net.lab.capture(&lan.net.lan)?;
+    let by = (ours.mac, VIP.into());
+    assert_eq!(answered(&lan.net.router, &capture, &mine, &sentinel, by.0, by.1)?, 0);
+    node.wait_for_line("uses 172.18.0.10, which this node announces", LIMIT)?;
+    let said = Lan::end(&node)?;
+    for counted in ["3 sender_mac", "3 sender_address", "1 from_us"] {
+        assert!(said.contains(counted), "{counted} is missing:\n{said}");
+    }
+    Ok(())
+}
+
+fn unknown_option() -> Vec<u8> {
+    vec![253, 1, 0, 0, 0, 0, 0, 0]
+}
+
+#[rustfmt::skip]
+const NDP: &[Case<Nd>] = &[
+    ("a question", |q, _, _| q.bytes(), BOTH),
+    // By RFC 4861 7.2.4 it is answered; the kernel does if it knows the asker already.
+    ("without an option", |q, _, _| Nd { options: vec![], ..q }.bytes(), (None, true)),
+    ("to the host alone",
+        |q, _, host| Nd { destination: host, to: q.target, ..q }.bytes(), BOTH),
+    ("to the host alone, without an option",
+        |q, _, host| Nd { destination: host, to: q.target, options: vec![], ..q }.bytes(), BOTH),
+    ("a probe for duplicates",
+        |q, _, _| Nd { from: Ipv6Addr::UNSPECIFIED, options: vec![], ..q }.bytes(), BOTH),
+    ("with an unknown option",
+        |q, mac, _| Nd { options: [link_layer(1, mac), unknown_option()].concat(), ..q }.bytes(), BOTH),
+    ("with reserved bits", |q, _, _| Nd { flags: 0x00ff_00ff, ..q }.bytes(), BOTH),
+    ("with the option twice",
+        |q, mac, _| Nd { options: link_layer(1, mac).repeat(2), ..q }.bytes(), BOTH),
+    ("hop limit 254", |q, _, _| Nd { hop_limit: 254, ..q }.bytes(), NOBODY),
+    ("code 1", |q, _, _| Nd { code: 1, ..q }.bytes(), NOBODY),
+    ("a wrong checksum", |q, _, _| Nd { checksum_off_by: 1, ..q }.bytes(), NOBODY),
+    ("an option of length zero",
+        |q, _, _| Nd { options: vec![1, 0, 0, 0, 0, 0, 0, 0], ..q }.bytes(), NOBODY),
+    ("an option past the end",
+        |q, mac, _| Nd { options: [&[1, 2][..], &mac.0].concat(), ..q }.bytes(), NOBODY),
+    ("from nobody with an option",
+        |q, _, _| Nd { from: Ipv6Addr::UNSPECIFIED, ..q }.bytes(), NOBODY),
+    ("from nobody to the host alone",
+        |q, _, host| Nd {
+            from: Ipv6Addr::UNSPECIFIED, destination: host, to: q.target, options: vec![], ..q
+        }.bytes(), NOBODY),
+    ("a link-layer address of 14 octets",
+        |q, _, _| Nd { options: [&[1, 2][..], &[7; 14]].concat(), ..q }.bytes(), NOBODY),
+    ("about a group",
+        |q, _, _| Nd { target: ALL_NODES, ..q }.bytes(), NOBODY),
+    ("cut off", |q, _, _| q.bytes()[..70].to_vec(), NOBODY),
+    ("from a link-layer address that is a group",
+        |q, _, _| Nd { options: link_layer(1, GROUP), ..q }.bytes(), (None, false)),
+];
+
+pub(crate) fn ndp_table() -> TestResult {
+    let lan = Lan::new("ndp questions", 1)?;
+    lan.serve([VIP6.into()])?;
+    let node = lan.run("node-a", &[])?;
+    node.wait_for_line("gateway fd18::ffff on eth0 has learned", LIMIT)?;
+    let ours = Asked { address: VIP6, mac: lan.mac("node-a")? };
+    let client = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 0, 0xc1);
+    let kernel = Asked { address: client, mac: lan.net.client.mac("eth0")? };
+    let from = lan.net.router.mac("eth0")?;
+    for (who, asked) in [("the kernel", kernel), ("vipcast", ours)] {
+        let good = Nd::question(from, ASKER6, asked.address);
+        let asker = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 8);
+        let sentinel = Nd::question(SENTINEL, asker, asked.address).bytes();
+        let asked = Asked { address: asked.address.into(), mac: asked.mac };
+        let expected = |(kernel, ours)| if who == "vipcast" { Some(ours) } else { kernel };
+        check(who, &lan, NDP, &good, &sentinel, asked, expected)?;
+    }
+    // To all nodes: whoever asks so is answered too.
+    let capture = lan.net.lab.capture(&lan.net.lan)?;
+    let good = Nd::question(from, ASKER6, VIP6);
+    let to_all = Nd { destination: group_mac(ALL_NODES), to: ALL_NODES, ..good };
+    let sentinel = Nd::question(SENTINEL, Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 8), VIP6).bytes();
+    let all =
+        answered(&lan.net.router, &capture, &to_all.bytes(), &sentinel, ours.mac, VIP6.into())?;
+    assert_eq!(all, 1, "to all nodes");
+    for answer in answers(&capture.stop()?.frames, ours.mac, VIP6.into()) {
+        let nd = answer.ndp().ok_or("no answer")?;
+        let flags = nd.advertisement.ok_or("no answer")?;
+        assert!(flags.overrides && flags.solicited && !flags.router, "{nd:?}");
+        assert_eq!((nd.link_address, nd.src), (Some(ours.mac), VIP6), "{nd:?}");
+    }
+    Lan::end(&node)?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Many addresses on one node: what goes first, and how long it takes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use vipcast_lab::{Captured, harness::TestResult};
+
+use crate::world::{GATEWAY, Lan, Result};
+
+const LONG: Duration = Duration::from_secs(240);
+/// Frames that a run of the default pace may send at once, and in a second.
+const DEFAULT: (f64, f64) = (20.0, 200.0);
+
+fn addresses(count: u32) -> impl Iterator<Item = Ipv4Addr> {
+    let first = Ipv4Addr::new(172, 18, 64, 0).to_bits();
+    (first..first + count).map(Ipv4Addr::from_bits)
+}
+
+/// What was said about each address first, and that no repeat comes before; the time from the first
+/// to the last of them.
+fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
+    let wanted: BTreeSet<Ipv4Addr> = addresses(count).collect();
+    let mut said: BTreeMap<(Ipv4Addr, bool), std::time::Instant> = BTreeMap::new();
+    let mut repeated = None;
+    for (frame, arp) in caught.arps().filter(|(_, arp)| wanted.contains(&arp.spa)) {
+        let question = arp.is_request() && arp.tpa == GATEWAY;
+        let announcement = arp.is_request() && arp.tpa == arp.spa;
+        let first = (question || announcement) && !said.contains_key(&(arp.spa, question));
+        if first {
+            if let Some(what) = repeated {
+                return Err(format!("{arp:?} came after the repeat {what:?}").into());
+            }
+            said.insert((arp.spa, question), frame.at);
+        } else {
+            repeated = repeated.or(Some(arp));
+        }
+    }
+    assert_eq!(said.len(), 2 * count as usize, "an announcement and a question for each");
+    let (first, last) = (said.values().min(), said.values().max());
+    Ok(last.zip(first).map_or(Duration::ZERO, |(last, first)| last.duration_since(*first)))
+}
+
+fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
+    let lan = Lan::new("scale", 1)?;
+    lan.serve(addresses(count).map(IpAddr::from))?;
+    let capture = lan.net.lab.capture(&lan.net.lan)?;
+    let pace = pace.map(|pace| pace.to_string());
+    let flags: Vec<&str> = pace.iter().flat_map(|pace| ["--pace", pace]).collect();
+    let node = lan.run("node-a", &flags)?;
+    let last = addresses(count).last().ok_or("none")?;
+    // The plan may put any of them last on the wire.
+    let left = std::sync::Mutex::new(addresses(count).collect::<BTreeSet<_>>());
+    capture.wait_for(&format!("the announcements up to {last}"), LONG, |frame| {
+        let Some(arp) = frame.arp().filter(|arp| arp.is_request() && arp.spa == arp.tpa) else {
+            return false;
+        };
+        let mut left = left.lock().unwrap();
+        left.remove(&arp.spa);
+        left.is_empty()
+    })?;
+    Lan::end(&node)?;
+    let caught = capture.stop()?;
+    assert_eq!(caught.dropped, 0, "the capture lost frames: this run shows nothing");
+    first_round(&caught, count)
+}
+
+pub(crate) fn announce(count: u32) -> TestResult {
+    let (burst, rate) = DEFAULT;
+    let expected = ((2.0 * f64::from(count) - burst) / rate).max(0.0);
+    // 10,000 addresses take 100 s at the default pace: for a long run.
+    if count <= 1_000 || std::env::var_os("VIPCAST_LAB_LONG").is_some() {
+        let took = run(count, None)?.as_secs_f64();
+        println!("{count} addresses, default pace: {took:.2} s, expected {expected:.2} s");
+        assert!(took >= expected * 0.99 - 0.01, "faster than the pace: {took} s");
+    }
+    let took = run(count, Some(1_000_000))?;
+    println!("{count} addresses, open pace: {:.3} s", took.as_secs_f64());
+    Ok(())
+}
+
+/// Questions for an IPv6 address come to its group: each has to be joined.
+pub(crate) fn groups() -> TestResult {
+    const COUNT: u16 = 1_000;
+    let lan = Lan::new("groups", 1)?;
+    let all = (0..COUNT).map(|n| Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, n));
+    lan.serve(all.clone().map(IpAddr::from))?;
+    let node = lan.run("node-a", &["--pace", "1000000"])?;
+    let last = all.clone().last().ok_or("none")?;
+    node.wait_for_line(&format!("announcing {last} on eth0"), LONG)?;
+    let joined = || lan.net.nodes[0].run(|| fs::read_to_string("/proc/thread-self/net/igmp6"));
+    let wanted: BTreeSet<String> = all
+        .map(|address| {
+            let [.., low] = address.segments();
+            format!("ff0200000000000000000001ff01{low:04x}")
+        })
+        .collect();
+    let missing = |text: &str| wanted.iter().filter(|group| !text.contains(*group)).count();
+    let text = joined()??;
+    assert_eq!(missing(&text), 0, "groups that are not joined");
+    assert!(!node.output().contains("cannot be joined"), "{}", node.output());
+    Lan::end(&node)?;
+    assert_eq!(missing(&joined()??), usize::from(COUNT), "they are left in the end");
+    Ok(())
+}
