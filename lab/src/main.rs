@@ -24,7 +24,8 @@ usage: lab check            build a network, fetch a page through it, say whethe
        lab demo bgp [--announce PROGRAM]
                             two nodes that announce by BGP, a BIRD between them and a client
        lab race failover    measure vipcast beside its rivals; `lab race` says how
-       lab race bgp         the same for BGP speakers";
+       lab race bgp         the same for BGP speakers
+       lab race respond     measure what an answer to an ARP question costs";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -43,8 +44,9 @@ fn main() -> ExitCode {
         },
         ["race", "failover", ref options @ ..] => failover(options),
         ["race", "bgp", ref options @ ..] => bgp_race(options),
+        ["race", "respond", ref options @ ..] => respond(options),
         ["race", ..] => {
-            eprintln!("{}\n{}", race::USAGE, race::bgp::USAGE);
+            eprintln!("{}\n{}\n{}", race::USAGE, race::bgp::USAGE, race::respond::USAGE);
             return ExitCode::from(2);
         }
         ["--help" | "-h" | "help"] => {
@@ -90,6 +92,14 @@ fn bgp_race(options: &[&str]) -> Result<ExitCode, Box<dyn error::Error>> {
     let options = race::bgp::Options::parse(options).map_err(|what| format!("{what}\n{usage}"))?;
     enter()?;
     race::bgp::race(&options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn respond(options: &[&str]) -> Result<ExitCode, Box<dyn error::Error>> {
+    let options = race::respond::Options::parse(options)
+        .map_err(|what| format!("{what}\n{}", race::respond::USAGE))?;
+    enter()?;
+    println!("{}", race::respond::respond(&options)?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -30,6 +30,7 @@ mod many;
 mod options;
 mod priority;
 mod record;
+pub mod respond;
 mod run;
 mod sieve;
 mod table;

@@ -2,6 +2,7 @@
 
 mod bgp;
 mod failover;
+mod respond;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,7 @@ pub(crate) struct Args {
 enum Race {
     Bgp(bgp::Args),
     Failover(failover::Args),
+    Respond(respond::Args),
 }
 
 /// The command `race`.
@@ -29,5 +31,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match &args.race {
         Race::Bgp(args) => bgp::run(args),
         Race::Failover(args) => failover::run(args),
+        Race::Respond(args) => respond::run(args),
     }
 }

@@ -33,6 +33,13 @@ impl Spread {
         self.median
     }
 
+    /// `1.000 / 2.500 / 30`: for what is close together.
+    pub(super) fn precise(&self) -> String {
+        let precise =
+            |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
+        [self.min, self.median, self.max].map(precise).join(" / ")
+    }
+
     /// `1.0 / 2.5 / 30`: three digits are enough.
     pub(super) fn show(&self) -> String {
         [self.min, self.median, self.max].map(short).join(" / ")

@@ -1,6 +1,8 @@
 //! vipcast's ARP and NDP on a real network: whom a takeover moves, whom it hears, what it answers and
 //! what the kernel answers beside it, on which links, and what leaves a node that may not speak.
 
+#![allow(clippy::disallowed_methods, reason = "a real kernel answers in real time")]
+
 mod fence;
 mod gateways;
 mod guard;

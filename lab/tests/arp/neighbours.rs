@@ -101,15 +101,14 @@ impl Pair {
 /// What is sent about an address to the learner, and what becomes of an entry in each state.
 type Row<A> = (&'static str, fn(A, Mac) -> Vec<u8>, [Then; 5]);
 
+/// The same with a frame for each column, which is about an address of its own.
+type BuiltRow = (&'static str, Vec<Vec<u8>>, [Then; 5]);
+
 /// The states in the order of the columns.
 const COLUMNS: [Before; 5] =
     [Before::Missing, Before::Incomplete, Before::Fresh, Before::Reachable, Before::Stale];
 
-fn check(
-    pair: &Pair,
-    rows: &[(&'static str, Vec<Vec<u8>>, [Then; 5])],
-    address: impl Fn(usize, usize) -> IpAddr,
-) -> TestResult {
+fn check(pair: &Pair, rows: &[BuiltRow], address: impl Fn(usize, usize) -> IpAddr) -> TestResult {
     let all =
         || rows.iter().enumerate().flat_map(|(row, _)| (0..COLUMNS.len()).map(move |at| (row, at)));
     // Those that are to be old, first.
@@ -142,7 +141,7 @@ fn table<A: Copy + Into<IpAddr>>(
     rows: &[Row<A>],
     learner: Mac,
     address: impl Fn(usize, usize) -> A,
-) -> Vec<(&'static str, Vec<Vec<u8>>, [Then; 5])> {
+) -> Vec<BuiltRow> {
     let built = rows.iter().enumerate().map(|(row, (what, build, then))| {
         (*what, (0..COLUMNS.len()).map(|at| build(address(row, at), learner)).collect(), *then)
     });

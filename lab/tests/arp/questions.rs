@@ -31,12 +31,14 @@ struct Asked<A> {
 /// out.
 type Case<Q> = (&'static str, fn(Q, Mac, Mac) -> Vec<u8>, Answers);
 
-fn answers<'a>(frames: &'a [Frame], by: Mac, of: IpAddr) -> impl Iterator<Item = &'a Frame> {
+fn answers(frames: &[Frame], by: Mac, of: IpAddr) -> impl Iterator<Item = &Frame> {
     frames.iter().filter(move |frame| {
         let arp = frame.arp().is_some_and(|arp| arp.is_reply() && IpAddr::from(arp.spa) == of);
-        let nd = frame
-            .ndp()
-            .is_some_and(|nd| nd.advertisement.is_some() && IpAddr::from(nd.target) == of);
+        // A kernel may ask on its own account, as a router does that was told of a neighbour.
+        let asked_by_us = |to: Ipv6Addr| to.is_multicast() || to == ASKER6;
+        let nd = frame.ndp().is_some_and(|nd| {
+            nd.advertisement.is_some() && IpAddr::from(nd.target) == of && asked_by_us(nd.dst)
+        });
         frame.source() == by && (arp || nd)
     })
 }
@@ -63,7 +65,9 @@ fn answered(
         if let Some(end) = frames.iter().position(last) {
             let found: Vec<&Frame> = answers(&frames[..end], by, of).collect();
             if found.len() > 1 {
-                return Err(format!("more than one answer: {found:?}").into());
+                let found: Vec<_> =
+                    found.iter().map(|frame| (frame.at, frame.arp(), frame.ndp())).collect();
+                return Err(format!("more than one answer: {found:#?}").into());
             }
             return Ok(found.len());
         }

@@ -89,7 +89,7 @@ pub(crate) fn groups() -> TestResult {
     let all = (0..COUNT).map(|n| Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, n));
     lan.serve(all.clone().map(IpAddr::from))?;
     let node = lan.run("node-a", &["--pace", "1000000"])?;
-    let last = all.clone().last().ok_or("none")?;
+    let last = all.clone().next_back().ok_or("none")?;
     node.wait_for_line(&format!("announcing {last} on eth0"), LONG)?;
     let joined = || lan.net.nodes[0].run(|| fs::read_to_string("/proc/thread-self/net/igmp6"));
     let wanted: BTreeSet<String> = all
