@@ -15,7 +15,7 @@ use super::{
     judge::{self, Sighting},
     priority,
     sieve::Sieve,
-    world::{SERVED, World},
+    world::{NEWCOMER, SERVED, World},
 };
 use crate::{
     Capture, Captured, Mac, Probe, ProbeReport, Probing, Process, Result, error::LabError,
@@ -30,7 +30,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// How long a node is watched for stale frames after it went on.
 const AWAKE: Duration = Duration::from_secs(1);
 /// A machine that holds the harness up for longer holds up daemons too: such a run tells nothing.
-const MOST_STALL: Duration = Duration::from_millis(50);
+pub(super) const MOST_STALL: Duration = Duration::from_millis(50);
 
 /// Makes one run in a network of its own, for tests.
 ///
@@ -92,7 +92,7 @@ impl<'a> Scene<'a> {
         let macs = world.net.nodes.iter().map(|node| node.mac("eth0")).collect::<Result<_>>()?;
         let target = SocketAddr::new(IpAddr::V4(address), SERVED);
         let probing = Probe::udp(target).start(&world.net.client)?;
-        let asker = Asker::start(&world.newcomer, Ipv4Addr::new(172, 18, 2, 2), address)?;
+        let asker = Asker::start(&world.newcomer, NEWCOMER, address)?;
         let newcomer = world.newcomer.mac("eth0")?;
         Ok(Self { world, address, macs, newcomer, processes, capture, probing, asker })
     }
@@ -220,7 +220,7 @@ impl<'a> Scene<'a> {
 }
 
 /// How far the harness was held up after the fault.
-fn stall(asked: &[Instant], fault: Instant) -> Duration {
+pub(super) fn stall(asked: &[Instant], fault: Instant) -> Duration {
     let after = asked.iter().skip_while(|at| **at < fault);
     let gaps = after.clone().zip(after.skip(1)).map(|(one, next)| next.duration_since(*one));
     gaps.max().unwrap_or_default().saturating_sub(asker::EVERY)

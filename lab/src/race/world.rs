@@ -24,6 +24,9 @@ pub(super) struct World {
 /// How many nodes there are.
 pub(super) const NODES: u8 = 3;
 
+/// The newcomer's own address.
+pub(super) const NEWCOMER: Ipv4Addr = Ipv4Addr::new(172, 18, 2, 2);
+
 /// What is served: the node's name by datagram.
 pub(super) const SERVED: u16 = 80;
 
@@ -32,7 +35,7 @@ impl World {
         let options = BridgeOptions::default().multicast_snooping(false);
         let net = Topology::with_lan("race", NODES, &options)?;
         let newcomer = net.lab.add_host("newcomer")?;
-        net.lab.connect(&newcomer, &net.lan, "eth0", &["172.18.2.2/16"])?;
+        net.lab.connect(&newcomer, &net.lan, "eth0", &[&format!("{NEWCOMER}/16")])?;
         let servers = net.nodes.iter().map(|node| node.serve_name(SERVED));
         let servers = servers.collect::<Result<_>>()?;
         let dir = net.lab.dir().join("run");
