@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 ///
 /// A client probes each ms, a newcomer asks by ARP each 10 ms, and who owned the address is read from the frames on the
 /// bridge. Each run is a line of a file: what is there is not run again, so that a race can be stopped and continued. All
-/// cells together take an hour and a half in one lane.
+/// cells together take an hour and a half in one lane. A run that the machine held up does not count and is made again.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
