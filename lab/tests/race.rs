@@ -20,8 +20,9 @@ fn a_cut_owner_is_missed_until_another_node_serves() -> TestResult {
 }
 
 fn main() -> ExitCode {
-    harness::main(vec![test(
+    let cut = test(
         "a cut owner is missed until another node serves",
         a_cut_owner_is_missed_until_another_node_serves,
-    )])
+    );
+    harness::main(vec![cut.needs_tool("nft")])
 }
