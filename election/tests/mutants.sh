@@ -116,5 +116,10 @@ mutant moves_after_not_serving_do_not_count domain/decide.rs \
 mutant not_serving_outruns_the_damping domain/unserved.rs \
     'given_up.retain(|at| self.may_move(now, *at));' ''
 
+mutant the_deaf_keep_what_they_hold domain/decide.rs \
+    'let peers = peers.filter(|(name, _)| !self.deaf.contains(*name));' ''
+mutant who_begins_to_hear_gets_no_time peer.rs \
+    'self.deaf_since.is_none() || begins' 'self.deaf_since.is_none()'
+
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]
