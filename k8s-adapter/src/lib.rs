@@ -22,6 +22,8 @@
 //!   [`assigner::Assigner`] puts the lock and the file around it.
 //! - [`check`] is what `vipcast check` prints.
 //! - [`Standalone`] puts it all together on tokio.
+//! - `cluster`, behind the feature of that name, does the same with an API server in the place of the
+//!   folder.
 //!
 //! What it is not: it knows no frame and no packet, elects nobody and announces nothing.
 //!

@@ -19,6 +19,8 @@ pub struct LeaseElection {
     wake: Option<Instant>,
     stepping_down: bool,
     told: Option<Tenure>,
+    /// The present holding, ours, began with a record that another had not given up.
+    seized: bool,
     random: u64,
 }
 
@@ -51,6 +53,9 @@ enum Wish {
 pub struct Tenure {
     /// The record's count of tenures: later tenures have higher ones.
     pub transitions: u32,
+    /// The last holder did not give the record up: it may be paused, and what it sent before its end
+    /// may still be on the way.
+    pub seized: bool,
     /// It is worth nothing from this moment on.
     pub not_after: Instant,
 }
@@ -145,6 +150,7 @@ impl LeaseElection {
             wake: None,
             stepping_down: false,
             told: None,
+            seized: false,
         }
     }
 
@@ -260,6 +266,9 @@ impl LeaseElection {
     }
 
     fn on_written(&mut self, now: Instant, asked: Asked, version: RecordVersion) {
+        let other = self.record().and_then(|record| record.holder.as_ref());
+        let other = other.is_some_and(|holder| holder != self.config.me());
+        let seized = other || self.seized;
         let record = match asked.wish {
             Wish::Read => return,
             Wish::Hold => self.wanted(),
@@ -277,8 +286,9 @@ impl LeaseElection {
             return;
         }
         if now < not_after {
-            self.tenure = Some(Tenure { transitions, not_after });
+            self.tenure = Some(Tenure { transitions, seized, not_after });
         }
+        self.seized = seized;
         self.again(now);
     }
 

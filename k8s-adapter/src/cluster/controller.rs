@@ -10,6 +10,7 @@
 //! once more before they act. Everything is decided on one task, one after the other; only requests
 //! run beside it.
 
+mod config;
 mod writer;
 
 use std::{
@@ -37,56 +38,9 @@ use super::{
     troubles::Troubles,
     watch::{Change, Target, Timing, follow},
 };
-use crate::{
-    Options,
-    kinds::{Key, Kind},
-};
+use crate::kinds::{Key, Kind};
+pub use config::{ControllerConfig, ControllerError};
 use writer::{Answer, Job, Outcome};
-
-/// What the controller is to do.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ControllerConfig {
-    /// The namespace of the pools, and of the Lease.
-    pub namespace: String,
-    /// The name of the Lease.
-    pub lease: String,
-    /// This replica: it must differ from every other's, and stay the same where the container is
-    /// started anew.
-    pub identity: String,
-    /// Which services are served.
-    pub options: Options,
-    /// How many writes may be under way at once.
-    pub writes: u32,
-    /// The Lease's times: after how long another takes it, how long a renewal holds, how often it is
-    /// renewed.
-    pub lease_times: (Duration, Duration, Duration),
-}
-
-impl ControllerConfig {
-    /// The defaults for a replica of this name, with pools in this namespace.
-    #[must_use]
-    pub fn new(namespace: impl Into<String>, identity: impl Into<String>) -> Self {
-        let seconds = Duration::from_secs;
-        Self {
-            namespace: namespace.into(),
-            lease: "vipcast-controller".to_owned(),
-            identity: identity.into(),
-            options: Options::default(),
-            writes: 16,
-            lease_times: (seconds(15), seconds(10), seconds(2)),
-        }
-    }
-}
-
-/// Why the controller does not run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ControllerError {
-    /// The Lease's times.
-    #[error(transparent)]
-    Lease(#[from] vipcast_election::lease::LeaseConfigError),
-}
 
 /// What is followed, and in which order it is asked for.
 const FOLLOWED: [Kind; 3] = [Kind::IpAddressPool, Kind::Namespace, Kind::Service];
@@ -153,10 +107,12 @@ pub async fn run_controller(
         synced: BTreeMap::new(),
         troubles: Troubles::default(),
         leading: false,
+        lists_follow: leads,
         jobs: JoinSet::new(),
         under_way: BTreeSet::new(),
         retries: BTreeMap::new(),
         cleaning: Vec::new(),
+        fencing: None,
         said: None,
     };
     controller.epochs.send_replace(epoch);
@@ -201,6 +157,8 @@ struct Controller {
     /// What cannot be followed, and why.
     troubles: Troubles,
     leading: bool,
+    /// The first lists were begun while the lease was held already.
+    lists_follow: bool,
     jobs: JoinSet<Outcome>,
     /// Services with a request under way.
     under_way: BTreeSet<Owner>,
@@ -208,6 +166,9 @@ struct Controller {
     retries: BTreeMap<Owner, (u32, Instant)>,
     /// Services that left our sight, to be looked after.
     cleaning: Vec<Owner>,
+    /// After a lease was taken that nobody gave up: its count of tenures, and the services that the
+    /// last holder may still write to.
+    fencing: Option<(u32, BTreeSet<Owner>)>,
     said: Option<(usize, usize)>,
 }
 
@@ -244,11 +205,21 @@ impl Controller {
         let synced = FOLLOWED.iter().all(|kind| self.synced.get(kind).is_some_and(|e| *e >= order));
         if self.leading && synced && !self.planner.is_active() {
             self.planner.activate();
+            if let Some(tenure) = tenure.filter(|tenure| tenure.seized) {
+                // The last holder may have sent writes to just these before it was paused. Each is
+                // given a new version before anything is decided for good.
+                let unfenced = self.planner.dirty().cloned().collect();
+                self.fencing = Some((tenure.transitions, unfenced));
+            }
             let (served, waiting) = self.planner.counts();
             tracing::info!(
                 "assigning: {served} services have addresses, {waiting} wait, {} are to be written",
                 self.planner.dirty().count()
             );
+        }
+        if self.fencing.as_ref().is_some_and(|(_, unfenced)| unfenced.is_empty()) {
+            self.fencing = None;
+            self.planner.activate();
         }
         self.planner.turn();
         let findings: BTreeSet<String> =
@@ -266,7 +237,7 @@ impl Controller {
     fn led(&mut self, leading: bool) {
         if leading {
             tracing::info!("holding the lease: this replica assigns addresses");
-            if self.planner.is_active() || !self.synced.is_empty() {
+            if !std::mem::take(&mut self.lists_follow) {
                 // What was listed before may lack what the last holder wrote.
                 self.epochs.send_modify(|epoch| *epoch += 1);
             }
@@ -277,6 +248,7 @@ impl Controller {
             self.under_way.clear();
             self.retries.clear();
             self.cleaning.clear();
+            self.fencing = None;
         }
     }
 
@@ -284,7 +256,22 @@ impl Controller {
         if !self.planner.is_active() {
             return;
         }
+        if self.planner.dirty().next().is_none() {
+            self.retries.clear();
+        }
         let mut begun = Vec::new();
+        if let Some((transitions, unfenced)) = &self.fencing {
+            for owner in unfenced {
+                let busy = self.under_way.contains(owner)
+                    || self.retries.get(owner).is_some_and(|(_, at)| *at > now)
+                    || !self.pace.allows(now, self.jobs.len() + begun.len());
+                if let Some(write) = self.planner.fence(owner, *transitions).filter(|_| !busy) {
+                    begun.push(Job::Write(write));
+                }
+            }
+            self.begin(begun);
+            return;
+        }
         for owner in self.planner.dirty() {
             if !self.pace.allows(now, self.jobs.len() + begun.len()) {
                 break;
@@ -301,7 +288,11 @@ impl Controller {
             let Some(owner) = self.cleaning.pop() else { break };
             begun.push(Job::Clean(owner));
         }
-        for job in begun {
+        self.begin(begun);
+    }
+
+    fn begin(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
             self.under_way.insert(job.owner().clone());
             let (client, leadership) = (self.client.clone(), self.leadership.clone());
             self.jobs.spawn(job.run(client, leadership));
@@ -317,18 +308,24 @@ impl Controller {
             Answer::Accepted { object, notes } => {
                 self.pace.succeeded();
                 self.retries.remove(&owner);
+                self.fenced(&owner);
                 let key = object.key.clone();
                 let uid = object.uid.clone();
                 self.planner.note(Change::Applied(object));
                 self.tell(&key, &uid, &notes);
             }
             Answer::Changed(Some(object)) => {
+                // Whoever changed it did so before: a fence is tried again with the new version.
                 self.retries.remove(&owner);
                 self.planner.note(Change::Applied(object));
             }
             Answer::Done => self.pace.succeeded(),
-            // The watch will tell.
-            Answer::Changed(None) | Answer::TooLate => self.retry(owner, now),
+            // It is gone; the watch will tell.
+            Answer::Changed(None) => {
+                self.fenced(&owner);
+                self.retry(owner, now);
+            }
+            Answer::TooLate => self.retry(owner, now),
             Answer::Overloaded(wait) => {
                 tracing::info!("the server asks for fewer writes");
                 self.pace.overloaded(now, wait);
@@ -338,6 +335,13 @@ impl Controller {
                 tracing::warn!("cannot write the status of {owner}: {why}; trying again");
                 self.retry(owner, now);
             }
+        }
+    }
+
+    /// What the last holder may have sent to this service is refused by now, or the service is gone.
+    fn fenced(&mut self, owner: &Owner) {
+        if let Some((_, unfenced)) = &mut self.fencing {
+            unfenced.remove(owner);
         }
     }
 

@@ -3,26 +3,23 @@
 //! Pure: it is told what the API server holds, and says what is to be written. While it is not
 //! [active](Planner::activate) it only takes notes.
 
+mod ask;
 mod entry;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+use std::net::IpAddr;
 
-use vipcast_ipam::{Allocator, Families, Family, Labels, Owner, Pools, Request};
+use vipcast_ipam::{Allocator, Labels, Owner, Pools};
 
-use entry::{Age, Ask, Entry};
+use ask::asks;
+use entry::{Age, Entry};
 pub(crate) use entry::{CONDITION, Note, POOL_ANNOTATION, Verdict, Write};
 
-use super::{
-    book::{Book, unreadable},
-    object::Object,
-    watch::Change,
-};
+use super::{book::Book, object::Object, watch::Change};
 use crate::{
-    Diagnostic, Manifest, Options, Severity,
-    kinds::{Key, Kind, Resource},
+    Diagnostic, Manifest, Options,
+    kinds::{Key, Kind},
     translate,
 };
 
@@ -108,15 +105,15 @@ impl Planner {
                 }
             }
             Kind::Namespace => {
-                let names: Vec<String> = self.namespaces.keys().cloned().collect();
-                self.namespaces.clear();
+                let there: BTreeSet<&str> = objects.iter().map(|o| o.key.name.as_str()).collect();
+                let names = self.namespaces.keys().filter(|name| !there.contains(name.as_str()));
+                let gone: Vec<String> = names.cloned().collect();
+                for name in gone {
+                    self.namespaces.remove(&name);
+                    self.relabelled(&name);
+                }
                 for object in &objects {
                     self.namespace(object);
-                }
-                for name in names {
-                    if !self.namespaces.contains_key(&name) {
-                        self.relabelled(&name);
-                    }
                 }
             }
             kind if kind.is_metallb() => {
@@ -304,6 +301,11 @@ impl Planner {
         self.services.get(owner)?.write(now)
     }
 
+    /// A write of a service that changes nothing but its version, in this tenure.
+    pub(crate) fn fence(&self, owner: &Owner, transitions: u32) -> Option<Write> {
+        Some(self.services.get(owner)?.fence(transitions))
+    }
+
     /// Services that went out of sight and may still bear our marks.
     pub(crate) fn take_left(&mut self) -> BTreeSet<Owner> {
         if self.allocator.is_none() {
@@ -332,66 +334,6 @@ impl Planner {
 /// The owner that a service is.
 pub(crate) fn owner(key: &Key) -> Owner {
     Owner::new(key.namespace.as_str(), key.name.as_str())
-}
-
-/// What a service asks for, what it says that it has, and what is to be told of it.
-fn asks(
-    object: &Object,
-    options: &Options,
-    namespace_labels: Labels,
-) -> (Ask, Vec<IpAddr>, Vec<Diagnostic>) {
-    let manifest = match &object.content {
-        Ok(manifest) => manifest,
-        Err(why) => {
-            let finding = unreadable(&object.key, why);
-            return (Ask::Broken(finding.message(), None), Vec::new(), vec![finding]);
-        }
-    };
-    let Resource::Service(service) = &*manifest.resource else {
-        return (Ask::Foreign, Vec::new(), Vec::new());
-    };
-    if service.spec.load_balancer_class != options.load_balancer_class {
-        return (Ask::Foreign, Vec::new(), Vec::new());
-    }
-    let (translated, mut found) = translate::service(manifest, options, namespace_labels.clone());
-    found.retain(|finding| finding.severity > Severity::Notice);
-    let errors: Vec<String> = found
-        .iter()
-        .filter(|finding| finding.is_error())
-        .map(|finding| {
-            let field = finding.field.as_deref().unwrap_or("the object");
-            format!("{field}: {}", finding.message())
-        })
-        .collect();
-    let held = entry::held(service);
-    let ask = match translated {
-        Some((service, _)) => Ask::For(Box::new(service.request)),
-        None if errors.is_empty() => Ask::Nothing,
-        None => {
-            // What it has stays its own while it is mended.
-            let request = stand_in(object, &held, service, namespace_labels);
-            return (Ask::Broken(errors.join("; "), request.map(Box::new)), held, found);
-        }
-    };
-    (ask, held, found)
-}
-
-/// A request for just what an invalid service has.
-fn stand_in(
-    object: &Object,
-    held: &[IpAddr],
-    service: &crate::kinds::Service,
-    namespace_labels: Labels,
-) -> Option<Request> {
-    let has = |family| held.iter().any(|address| Family::of(*address) == family);
-    let families = match (has(Family::V4), has(Family::V6)) {
-        (true, true) => Families::RequireDual,
-        (true, false) => Families::Single(Family::V4),
-        (false, true) => Families::Single(Family::V6),
-        (false, false) => return None,
-    };
-    let labels = service.metadata.labels.clone();
-    Some(Request { labels, namespace_labels, ..Request::new(owner(&object.key), families) })
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ fn another_waits_for_the_duration_since_it_saw_the_record_change() {
     let (record, expected) = write(&mut b, now, now, "3");
     assert_eq!(record, held_by("b", 5), "a change of the holder is counted");
     assert_eq!(expected, Some(version("2")));
-    assert!(b.tenure(now).is_some());
+    assert!(b.tenure(now).is_some_and(|tenure| tenure.seized), "its holder may only be paused");
 }
 
 #[test]
@@ -109,6 +109,7 @@ fn a_record_that_was_given_up_is_taken_at_once() {
     let free = LeaseRecord { holder: None, ..held_by("a", 4) };
     read(&mut b, at(100), Some((free, version("9"))));
     assert_eq!(write(&mut b, at(100), at(100), "10").0, held_by("b", 5));
+    assert!(b.tenure(at(100)).is_some_and(|tenure| !tenure.seized));
 }
 
 #[test]

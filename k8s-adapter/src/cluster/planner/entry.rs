@@ -14,6 +14,9 @@ use crate::{
 pub(crate) const POOL_ANNOTATION: &str = "metallb.io/ip-allocated-from-pool";
 /// Whether a service has what it asks for.
 pub(crate) const CONDITION: &str = "vipcast.io/AddressAssigned";
+/// Marks a service that a new controller is about to write: what the last one still has on the way is
+/// refused from then on.
+pub(crate) const FENCE_ANNOTATION: &str = "vipcast.io/fenced-by";
 /// What a condition or an event may hold at most.
 const LONGEST: usize = 900;
 
@@ -242,6 +245,15 @@ impl Entry {
             body["metadata"]["annotations"] = json!({ POOL_ANNOTATION: pool });
         }
         Some(Write { owner: self.age.owner.clone(), body, notes })
+    }
+
+    /// A write that changes nothing but the version.
+    pub(super) fn fence(&self, transitions: u32) -> Write {
+        let body = json!({ "metadata": {
+            "resourceVersion": self.object.version.as_str(),
+            "annotations": { FENCE_ANNOTATION: transitions.to_string() },
+        }});
+        Write { owner: self.age.owner.clone(), body, notes: Vec::new() }
     }
 
     fn told_cleared(&self, why: &str, notes: &mut Vec<Note>) {

@@ -141,4 +141,11 @@ async fn a_write_from_before_the_end_of_a_lease_is_refused_after_the_next_holder
     eventually("an address", || addresses(&server, "web") == ["192.0.2.11"]).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(addresses(&server, "web"), ["192.0.2.11"], "the late write changed nothing");
+    let writes = server.service_writes();
+    assert_eq!(writes.len(), 3, "the late one, a fence, and the address");
+    assert!(writes[1].body["status"].is_null(), "{}", writes[1].body);
+    assert_eq!(writes[1].body["metadata"]["annotations"]["vipcast.io/fenced-by"], "1");
+    let web = server.get("services", "default", "web").unwrap();
+    let annotations = web["metadata"]["annotations"].as_object().unwrap();
+    assert!(!annotations.contains_key("vipcast.io/fenced-by"), "it does not stay");
 }

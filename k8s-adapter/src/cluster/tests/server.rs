@@ -1,6 +1,8 @@
 //! An API server that does as a test says: lists, watches, versions and conflicts as the real one,
 //! and faults on demand.
 
+mod objects;
+
 use std::{
     collections::BTreeMap,
     convert::Infallible,
@@ -22,6 +24,8 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
 };
+
+use objects::{event, patched, selected};
 
 type Body = BoxBody<Bytes, std::io::Error>;
 type Key = (String, String, String);
@@ -363,68 +367,6 @@ fn store(state: &mut State, at: Key, object: Option<Value>) -> u64 {
     }
     state.history.push((version, at.0, before, after));
     version
-}
-
-fn selected(query: &str, object: &Value) -> bool {
-    !query.contains("spec.type") || object["spec"]["type"] == "LoadBalancer"
-}
-
-/// What a watcher with this selector is told of a change.
-fn event(
-    query: &str,
-    namespace: &str,
-    before: &Option<Value>,
-    after: &Option<Value>,
-    version: u64,
-) -> Option<String> {
-    let sees = |object: &&Value| {
-        selected(query, object)
-            && (namespace.is_empty() || object["metadata"]["namespace"] == namespace)
-    };
-    let (kind, object) = match (before.as_ref().filter(sees), after.as_ref().filter(sees)) {
-        (None, None) => return None,
-        (None, Some(after)) => ("ADDED", after.clone()),
-        (Some(_), Some(after)) => ("MODIFIED", after.clone()),
-        // What it was like when it was last seen, with the version of its going.
-        (Some(before), None) => {
-            let mut last = before.clone();
-            last["metadata"]["resourceVersion"] = version.to_string().into();
-            ("DELETED", last)
-        }
-    };
-    Some(format!("{}\n", json!({"type": kind, "object": object})))
-}
-
-/// A strategic merge patch, as far as it is used.
-fn patched(mut object: Value, patch: &Value) -> Value {
-    if let Some(annotations) = patch["metadata"]["annotations"].as_object() {
-        for (name, value) in annotations {
-            if value.is_null() {
-                if let Some(there) = object["metadata"]["annotations"].as_object_mut() {
-                    there.remove(name);
-                }
-            } else {
-                object["metadata"]["annotations"][name] = value.clone();
-            }
-        }
-    }
-    if let Some(balancer) = patch["status"].get("loadBalancer") {
-        object["status"]["loadBalancer"] = match &balancer["ingress"] {
-            Value::Null => json!({}),
-            ingress => json!({ "ingress": ingress }),
-        };
-    }
-    if let Some(conditions) = patch["status"]["conditions"].as_array() {
-        let mut there = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        for condition in conditions {
-            there.retain(|c| c["type"] != condition["type"]);
-            if condition["$patch"] != "delete" {
-                there.push(condition.clone());
-            }
-        }
-        object["status"]["conditions"] = there.into();
-    }
-    object
 }
 
 fn full(code: StatusCode, value: &Value) -> Response<Body> {
