@@ -50,7 +50,6 @@ const ROUND: Duration = Duration::from_secs(5);
 const FIRST_WORD: Duration = Duration::from_secs(3);
 /// How long the end waits for writes that are under way, and for the Lease to be given up.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Changes that are taken together.
 const TOGETHER: usize = 8192;
 /// How long a service waits whose write failed; it doubles.
 const RETRY: Duration = Duration::from_millis(200);
@@ -136,10 +135,11 @@ pub async fn run_controller(
 
     tracing::info!("stopping: finishing {} writes", controller.jobs.len());
     let finishing = async { while controller.jobs.join_next().await.is_some() {} };
-    let _ = timeout(FAREWELL, finishing).await;
-    controller.jobs.abort_all();
-    end.send_replace(true);
-    let _ = timeout(FAREWELL, contending).await;
+    if timeout(FAREWELL, finishing).await.is_ok() {
+        // Nothing is on the way any more: the next may act at once.
+        end.send_replace(true);
+        let _ = timeout(FAREWELL, contending).await;
+    }
     Ok(())
 }
 

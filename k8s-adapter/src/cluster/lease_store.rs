@@ -231,7 +231,12 @@ pub(crate) async fn contend(
             }
             () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
             changed = stop.changed(), if !stopping => {
-                stopping = changed.is_err() || *stop.borrow();
+                if changed.is_err() {
+                    // Whoever acted is gone without a word, perhaps with writes on the way: the
+                    // lease runs out by itself.
+                    return;
+                }
+                stopping = *stop.borrow();
                 if stopping {
                     machine.step_down(Clock::now());
                 }
