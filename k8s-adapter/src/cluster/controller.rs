@@ -42,7 +42,7 @@ use crate::kinds::{Key, Kind};
 pub use config::{ControllerConfig, ControllerError};
 use writer::{Answer, Job, Outcome};
 
-/// What is followed, and in which order it is asked for.
+/// What is followed.
 const FOLLOWED: [Kind; 3] = [Kind::IpAddressPool, Kind::Namespace, Kind::Service];
 /// The loop comes round at least this often.
 const ROUND: Duration = Duration::from_secs(5);
@@ -188,7 +188,7 @@ impl Controller {
             Change::Trouble(kind, why) => {
                 self.troubles.note(*kind, why.as_ref(), "what is assigned stays");
             }
-            Change::Applied(_) | Change::Deleted(_) => {}
+            _ => {}
         }
         self.planner.note(change);
     }

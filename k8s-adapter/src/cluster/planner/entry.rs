@@ -244,6 +244,9 @@ impl Entry {
         {
             body["metadata"]["annotations"] = json!({ POOL_ANNOTATION: pool });
         }
+        if self.service().is_some_and(|s| s.metadata.annotations.contains_key(FENCE_ANNOTATION)) {
+            body["metadata"]["annotations"][FENCE_ANNOTATION] = Value::Null;
+        }
         Some(Write { owner: self.age.owner.clone(), body, notes })
     }
 

@@ -309,7 +309,7 @@ fn search(rates: [u64; 2], most: usize) -> Search {
 }
 
 /// How many states are looked at, the nearest first.
-const MOST: usize = 200_000;
+const MOST: usize = 100_000;
 
 #[track_caller]
 fn never_two(rates: [u64; 2]) {
