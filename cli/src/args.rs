@@ -137,6 +137,11 @@ pub(crate) struct ElectionArgs {
     #[arg(long)]
     pub(crate) no_burst_probe: bool,
 
+    /// Move addresses to nodes that have fewer, at most ten a minute, each after a minute at rest.
+    /// Without this only new, preferred and failed ones move
+    #[arg(long)]
+    pub(crate) rebalance: bool,
+
     /// The UDP port of heartbeats. The same on all nodes
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     pub(crate) beacon_port: u16,

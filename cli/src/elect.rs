@@ -60,7 +60,8 @@ pub(crate) fn configure(
     if has_list {
         bail!("beacons tell who lives: leave out --alive, or --key-file and --insecure");
     }
-    let settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
+    let mut settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
+    settings.rebalance = asked.rebalance;
     let me = election::NodeName::new(node.as_str());
     let clock = Clock::unix_micros();
     let folder = StateFolder::open(state, node.as_str());

@@ -12,6 +12,10 @@ use vipcast_lab::{Cluster, Topology, vipcast};
 /// Long enough for a busy machine; what is waited for takes milliseconds.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
+/// Heartbeats so slow that no stall of a busy machine is taken for a death: for tests in which a node
+/// must keep what it holds.
+pub(crate) const STEADY: [&str; 3] = ["--insecure", "--beacon-interval", "1s"];
+
 /// The addresses of the quick start.
 pub(crate) const PAGES: [&str; 4] = ["172.18.0.10", "172.18.0.20", "172.18.0.40", "fd18::1:1"];
 

@@ -14,7 +14,8 @@ const IP_CHECKSUM: usize = 14 + 10;
 pub(crate) fn forged_beacons_change_nothing() -> TestResult {
     let dir = tempfile::tempdir()?;
     let keys = key_file(dir.path(), "keys", "0123456789abcdef0123456789abcdef")?;
-    let cluster = cluster("forgery", 2, &["--key-file", &keys.to_string_lossy()])?;
+    let keys = keys.to_string_lossy();
+    let cluster = cluster("forgery", 2, &["--key-file", &keys, "--beacon-interval", "1s"])?;
     let before = servers(&cluster)?;
     wait_for_all(&cluster, "node-a")?;
     let mac = cluster.node("node-b")?.mac("eth0")?;

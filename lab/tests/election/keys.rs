@@ -40,7 +40,8 @@ pub(crate) fn a_wrong_key_is_refused() -> TestResult {
 pub(crate) fn keys_are_changed_without_an_outage() -> TestResult {
     let dir = tempfile::tempdir()?;
     let keys = key_file(dir.path(), "keys", &format!("{KEY}mode receive-only\n"))?;
-    let cluster = cluster("rotation", 3, &["--key-file", &keys.to_string_lossy()])?;
+    let keys_arg = keys.to_string_lossy();
+    let cluster = cluster("rotation", 3, &["--key-file", &keys_arg, "--beacon-interval", "1s"])?;
     let owner = cluster.wait_for_page(&page(VIP))?;
     wait_for_all(&cluster, &owner)?;
     let probing = Probe::udp(SocketAddr::new(VIP.into(), 80)).start(&cluster.net.client)?;

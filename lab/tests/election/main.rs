@@ -4,7 +4,9 @@ mod common;
 mod forgery;
 mod keys;
 mod segments;
+mod serving;
 mod takeover;
+mod transport;
 mod who_has;
 
 use std::process::ExitCode;
@@ -25,7 +27,7 @@ fn main() -> ExitCode {
             "a planned stop loses none of a probe each millisecond",
             takeover::a_drain_loses_nothing,
         ),
-        test("an even spread, and nothing moves when a node joins", takeover::a_join_moves_nothing),
+        test("nothing moves when a node joins", takeover::a_join_moves_nothing),
         test("by hash, a death moves what the dead node had", takeover::by_hash),
         test(
             "a node with two links that loses one loses only what is on it",
@@ -39,6 +41,18 @@ fn main() -> ExitCode {
         test("keys are changed without an outage", keys::keys_are_changed_without_an_outage),
         test("a key file that everybody can read is refused", keys::a_public_key_file_is_refused),
         test("a node alone that hears others elect says so", keys::a_foreign_beacon_is_an_alarm),
+        test(
+            "an owner whose answers are lost is replaced, though it is heard",
+            serving::a_muted_owner_is_replaced,
+        )
+        .needs_tool("nft"),
+        test(
+            "where nobody's answers come through, nothing moves",
+            serving::where_all_are_muted_nothing_moves,
+        )
+        .needs_tool("nft"),
+        test("beacons go to a list of nodes", transport::beacons_to_peers),
+        test("nodes without IPv4 elect by IPv6", transport::beacons_over_ipv6),
         test("who has an address, since when, and who knows it", who_has::who_has),
     ])
 }

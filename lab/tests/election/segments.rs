@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use vipcast_lab::{Cluster, Topology, harness::TestResult, vipcast};
 
-use crate::common::{LIMIT, VIP, page};
+use crate::common::{LIMIT, STEADY, VIP, page};
 
 /// An address for the second LAN of a node.
 const SECOND: &str = "
@@ -45,8 +45,12 @@ pub(crate) fn only_the_cut_segment_moves() -> TestResult {
         fs::copy(file.path(), manifests.path().join(file.file_name()))?;
     }
     fs::write(manifests.path().join("second.yaml"), SECOND)?;
-    let cluster = Cluster::elect(net, &vipcast()?, manifests.path(), &["--insecure"])?;
+    let cluster = Cluster::elect(net, &vipcast()?, manifests.path(), &STEADY)?;
 
+    for (node, other) in [("node-a", "node-b"), ("node-b", "node-a")] {
+        let heard = format!("{other} is heard on 10.9.0.0/24");
+        cluster.process(node).wait_for_line(&heard, LIMIT)?;
+    }
     let second_vip = page("10.9.0.100".parse::<std::net::IpAddr>()?);
     let (on_first, on_second) =
         (cluster.wait_for_page(&page(VIP))?, cluster.wait_for_page(&second_vip)?);

@@ -1,0 +1,57 @@
+use std::{fs, process::Command, thread, time::Duration};
+
+use vipcast_lab::harness::{TestResult, tool};
+
+use crate::common::{LIMIT, STEADY, VIP, cluster, page, wait_for_all};
+
+/// What the owner says of the address by ARP is lost on its way out; its beacons are not.
+pub(crate) fn a_muted_owner_is_replaced() -> TestResult {
+    let cluster = cluster("muted", 3, &STEADY)?;
+    let owner = cluster.wait_for_page(&page(VIP))?;
+    wait_for_all(&cluster, &owner)?;
+    let rules = cluster.net.lab.dir().join("mute.nft");
+    fs::write(
+        &rules,
+        format!(
+            "add table netdev mute\nadd chain netdev mute out {{ type filter hook egress device \
+             \"eth0\" priority 0; }}\nadd rule netdev mute out arp saddr ip {VIP} drop\n"
+        ),
+    )?;
+    let mut nft = tool("nft");
+    nft.arg("-f").arg(&rules);
+    let nft = cluster.node(&owner)?.spawn(nft)?;
+    assert!(nft.wait(LIMIT)?.success(), "{}", nft.output());
+    let told = format!("this node holds {VIP} on 172.18.0.0/16, and does not answer");
+    cluster.process(&owner).wait_for_line(&told, LIMIT)?;
+    cluster.process(&owner).wait_for_line(&format!("silent about {VIP}"), LIMIT)?;
+    cluster.net.client.flush_neighbours()?;
+    let successor = cluster.wait_for_page(&page(VIP))?;
+    assert_ne!(successor, owner);
+    let other = cluster.net.nodes.iter().map(|node| node.name()).find(|name| *name != owner);
+    let heard = cluster.process(other.ok_or("no other")?).output();
+    assert!(!heard.contains(&format!("{owner} is silent")), "it was heard all the while: {heard}");
+    // It is not given back at once.
+    thread::sleep(Duration::from_secs(2));
+    cluster.net.client.flush_neighbours()?;
+    assert_eq!(cluster.wait_for_page(&page(VIP))?, successor);
+    Ok(())
+}
+
+/// Where everybody fails, it is not the owner's fault: nothing moves.
+pub(crate) fn where_all_are_muted_nothing_moves() -> TestResult {
+    let cluster = cluster("all muted", 2, &STEADY)?;
+    let owner = cluster.wait_for_page(&page(VIP))?;
+    wait_for_all(&cluster, &owner)?;
+    let script = "add table netdev mute; add chain netdev mute out { type filter hook egress device \
+                  \"eth0\" priority 0; }; add rule netdev mute out arp operation reply drop";
+    for node in &cluster.net.nodes {
+        let mut nft: Command = tool("nft");
+        nft.arg(script);
+        let nft = node.spawn(nft)?;
+        assert!(nft.wait(LIMIT)?.success(), "{}", nft.output());
+    }
+    thread::sleep(Duration::from_secs(3));
+    let said = cluster.process(&owner).output();
+    assert!(!said.contains(&format!("silent about {VIP}")), "{said}");
+    Ok(())
+}
