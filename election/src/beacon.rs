@@ -85,6 +85,7 @@ mod config;
 mod counters;
 mod domain;
 mod election;
+pub(crate) mod envelope;
 mod io;
 mod keys;
 mod peer;

@@ -8,6 +8,7 @@
 //!
 //! - [`Backend`] is what all ways of electing have in common.
 //! - [`beacon`] finds out by heartbeats who lives, and elects among those: the usual choice.
+//! - [`register`] keeps what must not be decided twice: a document that a majority agrees on.
 //! - [`StaticElection`] takes the list of living nodes as given, and picks by [`rendezvous`].
 //! - [`lease`] contends for one record in a store: the choice where two holders must never be.
 //! - [`placement`] says which node for which address: pure functions.
@@ -53,6 +54,8 @@ mod claims;
 mod fixed;
 pub mod lease;
 pub mod placement;
+mod reader;
+pub mod register;
 pub mod rendezvous;
 mod token;
 mod unit;

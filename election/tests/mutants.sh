@@ -18,7 +18,7 @@ export VIPCAST_SIM_SEEDS="${VIPCAST_SIM_SEEDS:-200}"
 cd "$work"
 
 tests() {
-    cargo test -q -p vipcast-election --lib --test beacon --test contract "$@"
+    cargo test -q -p vipcast-election --lib --test beacon --test register --test contract "$@"
 }
 
 echo "without a mutant:"
@@ -29,7 +29,7 @@ chosen=" $* " caught=0 missed=0
 
 # mutant NAME FILE FROM TO: FROM must occur in FILE, literally.
 mutant() {
-    name=$1 file=election/src/beacon/$2
+    name=$1 file=election/src/$folder/$2
     case "$chosen" in "  " | *" $name "*) ;; *) return 0 ;; esac
     cp "$file" "$work/sound"
     FROM=$3 TO=$4 perl -0pi -e 's/\Q$ENV{FROM}\E/$ENV{TO}/' "$file"
@@ -43,7 +43,7 @@ mutant() {
         exit 1
     fi
     if RUSTFLAGS="-A warnings" timeout 300 cargo test -q -p vipcast-election --lib --test beacon \
-        --test contract >"$work/log" 2>&1; then
+        --test register --test contract >"$work/log" 2>&1; then
         echo "  MISSED  $name"
         missed=$((missed + 1))
     else
@@ -54,6 +54,8 @@ mutant() {
     fi
     cp "$work/sound" "$file"
 }
+
+folder=beacon
 
 mutant ignore_not_after domain.rs \
     'if self.up && now >= self.not_after {' 'if false {'
@@ -120,6 +122,37 @@ mutant the_deaf_keep_what_they_hold domain/decide.rs \
     'let peers = peers.filter(|(name, _)| !self.deaf.contains(*name));' ''
 mutant who_begins_to_hear_gets_no_time peer.rs \
     'self.deaf_since.is_none() || begins' 'self.deaf_since.is_none()'
+
+folder=register
+
+mutant sent_before_it_is_kept say.rs \
+    'if self.store.is_unsaved() {' 'if false {'
+mutant own_vote_counted_before_it_is_kept lead.rs \
+    'if self.store.is_unsaved() {' 'if false {'
+mutant leads_without_copying_the_latest lead.rs \
+    '**accepted > stamp)' '**accepted > stamp && false)'
+mutant half_is_a_majority lead.rs \
+    'count * 2 > voters.len()' 'count * 2 >= voters.len()'
+mutant promise_broken hear.rs \
+    'if ballot < self.store.promised {' 'if false {'
+mutant delta_applied_to_another_state hear.rs \
+    '.filter(|(from, _)| *from == self.store.accepted)' ''
+mutant digest_not_compared hear.rs \
+    'if document.digest() == status.digest {' 'if true {'
+mutant agreed_though_another_ballot hear.rs \
+    'status.committed.ballot == ballot && stamp.ballot == ballot' 'true'
+mutant disloyal_voters hear.rs \
+    'now >= self.loyal_until && self.leads(now).is_none()' 'true'
+mutant token_from_now_on lead.rs \
+    'leading.sent.get(&heard.echo).copied()' 'Some(now)'
+mutant leads_before_it_is_sure lead.rs \
+    'if leading.ready && ' 'if '
+mutant torn_record_kept store.rs \
+    'if torn || records == 0 {' 'if records == 0 {'
+mutant founded_though_one_is_missing lead.rs \
+    '_ => return,' '_ => {}'
+mutant second_change_before_the_first_is_agreed propose.rs \
+    'if self.store.accepted != self.store.committed {' 'if false {'
 
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

@@ -32,6 +32,7 @@ use core::{net::IpAddr, time::Duration};
 
 use sha2::{Digest as _, Sha256};
 
+pub(crate) use self::encode::item;
 pub(super) use self::encode::{FAILING as FAILING_LEN, entry_len};
 pub use self::refusal::{Refusal, TlvType};
 use crate::{Epoch, NodeName, Segment, placement::Weight};
@@ -180,8 +181,6 @@ pub const LONGEST_DATAGRAM: usize = 1_400;
 pub(super) const TAG_LEN: usize = 16;
 const MAGIC: [u8; 2] = *b"VB";
 const VERSION: u8 = 1;
-const UNSIGNED: u8 = 0;
-const HMAC_SHA256_128: u8 = 1;
 /// No more nodes are named in one list.
 const MOST_LIVES: usize = 128;
 /// No more hardware addresses of one node are told.

@@ -163,14 +163,38 @@ fn an_address_that_no_node_serves_is_tried_once_by_each_and_stays_with_the_last(
 }
 
 #[test]
-fn a_node_that_sees_no_answers_moves_nothing_by_itself() {
-    let mut net = settled(&Plan::exact(4, 8));
-    command(&mut net, NodeId(2), |elector, _| elector.deaf_to_answers = true);
+fn nodes_that_see_no_answers_at_all_accuse_nobody() {
+    let mut net = settled(&Plan::exact(5, 10));
+    for node in [2, 3] {
+        command(&mut net, NodeId(node), |elector, _| elector.deaf_to_answers = true);
+    }
     net.take_events();
     net.run_until(at(10_000));
     assert!(net.events().is_empty(), "{:?}", net.events());
     let counters = elector(&net, NodeId(2)).unwrap().election.counters();
     assert!(counters.proof_failures > 50, "{counters:?}");
+}
+
+#[test]
+fn one_witness_of_two_is_not_enough_and_a_single_one_is_asked_for_more() {
+    let mut net = settled(&Plan::exact(3, 1));
+    let holder = owner(&net, &unit(0, 0));
+    let deaf = NodeId((holder.0 + 1) % 3);
+    command(&mut net, deaf, |elector, _| elector.deaf_to_answers = true);
+    net.take_events();
+    net.run_until(at(10_000));
+    assert!(net.events().is_empty(), "{:?}", net.events());
+    // Where there is no second, it takes twice as many.
+    let mut net = settled(&Plan::exact(2, 1));
+    let holder = owner(&net, &unit(0, 0));
+    net.take_events();
+    for round in 0..5 {
+        mute(&mut net, holder, Mute::All);
+        net.run_for(millis(590));
+        mute(&mut net, holder, Mute::Nothing);
+        net.run_until(at(4_000 + round * 1_000));
+    }
+    assert!(net.events().is_empty(), "{:?}", net.events());
 }
 
 #[test]

@@ -2,15 +2,16 @@ use alloc::vec::Vec;
 use core::{net::IpAddr, num::NonZeroU16, time::Duration};
 
 use super::{
-    Beacon, Entry, Failing, HIGHEST_EPOCH, HMAC_SHA256_128, HardwareAddress, LONGEST_INTERVAL,
-    LONGEST_LIFE, LONGEST_NAME, LifeId, MAGIC, MOST_ENTRIES, MOST_FAILING, MOST_HARDWARE,
-    MOST_LIVES, Refusal, SHORTEST_INTERVAL, SegmentTag, SyncRange, TAG_LEN, TENTH, TableDigest,
-    Tag, Tenure, TlvType, UNSIGNED, VERSION, bits, state,
+    Beacon, Entry, Failing, HIGHEST_EPOCH, HardwareAddress, LONGEST_INTERVAL, LONGEST_LIFE,
+    LONGEST_NAME, LifeId, MAGIC, MOST_ENTRIES, MOST_FAILING, MOST_HARDWARE, MOST_LIVES, Refusal,
+    SHORTEST_INTERVAL, SegmentTag, SyncRange, TENTH, TableDigest, Tenure, TlvType, VERSION, bits,
+    state,
 };
 use crate::{
     Epoch, NodeName,
-    beacon::keys::{KeyId, Keyring},
+    beacon::{envelope, keys::Keyring},
     placement::{MOST_MOVES, Weight},
+    reader::Reader,
 };
 
 impl Beacon {
@@ -19,34 +20,7 @@ impl Beacon {
     /// # Errors
     /// Why it is refused. What follows a signature that does not fit is not looked at.
     pub fn decode(bytes: &[u8], keyring: &Keyring) -> Result<Self, Refusal> {
-        let mut header = Reader(bytes);
-        let (magic, version) = (header.array::<2>(), header.u8());
-        let (signature, key) = (header.u8(), header.u16());
-        let (Some(MAGIC), Some(version)) = (magic, version) else {
-            return Err(Refusal::NotABeacon);
-        };
-        if version != VERSION {
-            return Err(Refusal::Version);
-        }
-        let (Some(signature), Some(key)) = (signature, key) else {
-            return Err(Refusal::NotABeacon);
-        };
-        match signature {
-            UNSIGNED => {
-                keyring.verify(None, bytes)?;
-                Items::read(header.0)?.beacon()
-            }
-            HMAC_SHA256_128 => {
-                let (message, tag) =
-                    bytes.split_last_chunk::<TAG_LEN>().ok_or(Refusal::NotABeacon)?;
-                let tag: &Tag = tag;
-                keyring.verify(Some((KeyId(key), tag)), message)?;
-                let (items, _) =
-                    header.0.split_last_chunk::<TAG_LEN>().ok_or(Refusal::NotABeacon)?;
-                Items::read(items)?.beacon()
-            }
-            _ => Err(Refusal::SignatureKind),
-        }
+        Items::read(envelope::open(bytes, MAGIC, VERSION, keyring)?)?.beacon()
     }
 }
 
@@ -276,41 +250,4 @@ fn address(value: &mut Reader<'_>, kind: TlvType) -> Result<Option<IpAddr>, Refu
 
 fn micros(micros: u32) -> Duration {
     Duration::from_micros(u64::from(micros))
-}
-
-/// A cursor over borrowed bytes. A read past the end is `None` and moves nothing.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, tail) = self.0.split_first_chunk::<N>()?;
-        self.0 = tail;
-        Some(*head)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(len)?;
-        self.0 = tail;
-        Some(head)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

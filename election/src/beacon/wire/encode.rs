@@ -2,24 +2,17 @@ use alloc::vec::Vec;
 use core::{net::IpAddr, time::Duration};
 
 use super::{
-    Beacon, Entry, HMAC_SHA256_128, HardwareAddress, LifeId, MAGIC, SyncRange, TAG_LEN, TENTH,
-    TlvType, UNSIGNED, VERSION, bits, state,
+    Beacon, Entry, HardwareAddress, LifeId, MAGIC, SyncRange, TAG_LEN, TENTH, TlvType, VERSION,
+    bits, state,
 };
-use crate::beacon::keys::Keyring;
+use crate::beacon::{envelope, keys::Keyring};
 
 impl Beacon {
     /// Writes the datagram into `buf`, which is cleared first, and signs it as the keyring says.
     pub fn encode(&self, keyring: &Keyring, buf: &mut Vec<u8>) {
-        buf.clear();
-        let signing = keyring.signing();
-        buf.extend(MAGIC);
-        buf.push(VERSION);
-        buf.push(if signing.is_some() { HMAC_SHA256_128 } else { UNSIGNED });
-        buf.extend(signing.map_or(0, |key| key.0).to_be_bytes());
+        envelope::begin(MAGIC, VERSION, keyring, buf);
         self.items(buf);
-        if let Some(tag) = signing.and_then(|key| keyring.tag(key, buf)) {
-            buf.extend(tag);
-        }
+        envelope::seal(keyring, buf);
     }
 
     /// How many octets [`encode`](Self::encode) writes at most.
@@ -101,7 +94,7 @@ pub(in crate::beacon) fn entry_len(at: IpAddr, entry: Option<&Entry>) -> usize {
     1 + address + held
 }
 
-fn item(buf: &mut Vec<u8>, kind: TlvType, value: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn item(buf: &mut Vec<u8>, kind: TlvType, value: impl FnOnce(&mut Vec<u8>)) {
     buf.push(kind.0);
     let at = buf.len();
     buf.extend([0; 2]);

@@ -80,6 +80,9 @@ pub enum Refusal {
     /// It was heard before, or one that was sent later was.
     #[error("it is older than what was heard last")]
     Replayed,
+    /// It speaks of another history of what was agreed.
+    #[error("it has part in another history: two were founded, so empty the state of all but one")]
+    OtherHistory,
     /// No more nodes can be remembered.
     #[error("there are too many nodes on the segment")]
     TooManyNodes,

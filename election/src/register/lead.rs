@@ -1,0 +1,466 @@
+//! Trying to lead, and leading.
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
+
+use sha2::{Digest as _, Sha256};
+use vipcast_sans_io::Instant;
+
+use super::{
+    Ballot, HistoryId, Stamp, VoterId,
+    config::MOST_MEMBERS,
+    document::{Changes, Document, entry_len, short, user_key},
+    message::Status,
+    replica::{Heard, Register, Timer},
+};
+use crate::NodeName;
+
+#[derive(Debug)]
+pub(super) enum Role {
+    /// Or waiting for somebody to follow.
+    Following,
+    /// Would others help?
+    Asking {
+        willing: BTreeSet<VoterId>,
+        since: Instant,
+    },
+    Preparing(Preparing),
+    Leading(Leading),
+}
+
+#[derive(Debug)]
+pub(super) struct Preparing {
+    pub(super) since: Instant,
+    /// What each had accepted when it promised.
+    pub(super) promises: BTreeMap<VoterId, Stamp>,
+    /// The latest of that, copied.
+    pub(super) chosen: Option<(Stamp, Document)>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Leading {
+    /// Counts beats.
+    pub(super) tick: u64,
+    /// When the last few were sent.
+    sent: BTreeMap<u64, Instant>,
+    /// A majority has accepted under this ballot, so that nothing is unknown.
+    ready: bool,
+    pub(super) not_after: Option<Instant>,
+    /// Who voted before a change of members that is not agreed yet.
+    guard: BTreeSet<VoterId>,
+    /// The last change, and what it was made to.
+    pub(super) delta: Option<(Stamp, Changes)>,
+}
+
+/// Why nothing is proposed. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProposeError {
+    /// Another node does, or none.
+    #[error("this node does not lead now: propose at the one that does")]
+    NotLeading,
+    /// One change at a time; several entries may change together.
+    #[error("the last change is not agreed yet: propose again when it is")]
+    Busy,
+    /// It would not fit a datagram.
+    #[error("an entry has at most {LONGEST_KEY} octets of key and {LONGEST_VALUE} of value")]
+    EntryTooLong,
+    /// It would be too much to keep.
+    #[error("a document has at most {MOST_ENTRIES} entries")]
+    TooManyEntries,
+    /// It would leave too few members, or too many.
+    #[error("a document has 1 to {MOST_MEMBERS} members, each once")]
+    Members,
+}
+
+impl Register {
+    /// Until when this node leads; `None` if it does not.
+    #[must_use]
+    pub fn leads(&self, now: Instant) -> Option<Instant> {
+        self.not_after().filter(|not_after| now < *not_after)
+    }
+
+    /// Changes entries of the document, all together. [`RegisterEvent::Agreed`] tells when it is
+    /// done; until then nothing more can be proposed. When this node ceases to lead before that,
+    /// the change may be agreed on later, or never.
+    ///
+    /// # Errors
+    /// Why not.
+    ///
+    /// [`RegisterEvent::Agreed`]: super::RegisterEvent::Agreed
+    pub fn propose(&mut self, now: Instant, changes: Changes) -> Result<(), ProposeError> {
+        self.check_free(now)?;
+        let fits = |(key, value): (&Vec<u8>, &Option<Vec<u8>>)| {
+            key.len() <= LONGEST_KEY && value.as_ref().is_none_or(|v| v.len() <= LONGEST_VALUE)
+        };
+        if !changes.iter().all(fits) {
+            return Err(ProposeError::EntryTooLong);
+        }
+        let document = &self.store.draft;
+        let other = changes
+            .into_iter()
+            .filter(|(key, value)| document.get(key) != value.as_deref())
+            .map(|(key, value)| (user_key(&key), value));
+        let changes: Changes = other.collect();
+        let new = changes.values().filter(|value| value.is_some()).count();
+        if document.len() + new > MOST_ENTRIES {
+            return Err(ProposeError::TooManyEntries);
+        }
+        if !changes.is_empty() {
+            self.change(now, changes, BTreeSet::new());
+        }
+        Ok(())
+    }
+
+    /// Makes a node a member. It should be there, since more votes are needed from now on.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn admit(
+        &mut self,
+        now: Instant,
+        name: &NodeName,
+        voter: VoterId,
+    ) -> Result<(), ProposeError> {
+        self.check_free(now)?;
+        let members = self.store.draft.members();
+        let known = members.contains_key(name) || members.values().any(|known| *known == voter);
+        if known || members.len() >= MOST_MEMBERS || !(1..=253).contains(&name.as_str().len()) {
+            return Err(ProposeError::Members);
+        }
+        self.change_members(now, name, Some(voter));
+        Ok(())
+    }
+
+    /// Makes a member no member.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn dismiss(&mut self, now: Instant, name: &NodeName) -> Result<(), ProposeError> {
+        self.check_free(now)?;
+        let members = self.store.draft.members();
+        if !members.contains_key(name) || members.len() < 2 {
+            return Err(ProposeError::Members);
+        }
+        self.change_members(now, name, None);
+        Ok(())
+    }
+
+    fn check_free(&mut self, now: Instant) -> Result<(), ProposeError> {
+        self.on_time(now);
+        if self.leads(now).is_none() {
+            return Err(ProposeError::NotLeading);
+        }
+        if self.store.accepted != self.store.committed {
+            return Err(ProposeError::Busy);
+        }
+        Ok(())
+    }
+
+    fn change_members(&mut self, now: Instant, name: &NodeName, voter: Option<VoterId>) {
+        let mut document = self.store.draft.clone();
+        let guard = document.voters();
+        document.set_member(name, voter);
+        let changes = self.store.draft.changes_to(&document);
+        self.change(now, changes, guard);
+    }
+
+    fn change(&mut self, now: Instant, mut changes: Changes, guard: BTreeSet<VoterId>) {
+        let mut document = self.store.draft.clone();
+        document.set_version(document.version() + 1);
+        changes.extend(self.store.draft.changes_to(&document));
+        let Role::Leading(leading) = &mut self.role else { return };
+        let before = self.store.accepted;
+        let stamp = Stamp { sequence: before.sequence + 1, ..before };
+        self.store.accept(stamp, &changes);
+        leading.guard = guard;
+        let len: usize = changes.iter().map(|(key, value)| entry_len(key, value.as_ref())).sum();
+        leading.delta = (len <= LONGEST_DELTA).then_some((before, changes));
+        self.outbox.lead = true;
+        self.progress(now);
+    }
+
+    pub(super) fn not_after(&self) -> Option<Instant> {
+        match &self.role {
+            Role::Leading(leading) => leading.not_after,
+            _ => None,
+        }
+    }
+
+    pub(super) fn lose_token(&mut self) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.not_after = None;
+        }
+        self.news.token = true;
+    }
+
+    /// Follows, whatever it did.
+    pub(super) fn step_down(&mut self, now: Instant) {
+        self.news.token |= self.not_after().is_some();
+        self.timers.stop(&Timer::Fence);
+        self.role = Role::Following;
+        self.copying = None;
+        self.outbox.lead = false;
+        self.wait_for_leader(now);
+    }
+
+    /// When this node tries itself, if nobody leads.
+    pub(super) fn wait_for_leader(&mut self, now: Instant) {
+        let members = self.store.draft.members();
+        let rank = members.iter().position(|(_, voter)| *voter == self.store.me);
+        match rank.and_then(|rank| u32::try_from(rank).ok()) {
+            Some(rank) => {
+                let wait = self.config.loyalty() + self.config.settings.skew.saturating_mul(rank);
+                self.timers.set(Timer::Campaign, now + wait);
+            }
+            None => _ = self.timers.stop(&Timer::Campaign),
+        }
+    }
+
+    /// Asks whether others would help.
+    pub(super) fn campaign(&mut self, now: Instant) {
+        if matches!(self.role, Role::Leading(_)) {
+            return;
+        }
+        self.step_down(now);
+        if !self.store.draft.voters().contains(&self.store.me) {
+            return;
+        }
+        self.counters.campaigns += 1;
+        self.leader = None;
+        self.role = Role::Asking { willing: BTreeSet::new(), since: now };
+        self.outbox.lead = true;
+        self.progress(now);
+    }
+
+    /// A round of asking or preparing ends, and beats are sent.
+    pub(super) fn on_beat(&mut self, now: Instant) {
+        let interval = self.config.settings.interval;
+        self.timers.set(Timer::Beat, now + interval);
+        let vain = match &self.role {
+            Role::Following => {
+                self.outbox.hello = self.wants_to_be_known();
+                self.found(now);
+                return;
+            }
+            Role::Asking { since, .. } => now >= *since + interval * 2,
+            Role::Preparing(preparing) => now >= preparing.since + interval * VAIN_AFTER,
+            Role::Leading(leading) => {
+                // Members that have promised to another, in vain, have to be asked anew.
+                let voters = self.store.draft.voters();
+                let ours = self.store.promised;
+                let beaten = |(voter, heard): (&VoterId, &Heard)| {
+                    heard.status.promised > ours && voters.contains(voter)
+                };
+                if leading.tick > PATIENCE && self.heard.iter().any(beaten) {
+                    self.prepare(now);
+                    return;
+                }
+                false
+            }
+        };
+        self.outbox.lead = true;
+        if vain {
+            self.step_down(now);
+        }
+    }
+
+    /// Who has no vote says so: at each beat if it should have one, and else from time to time.
+    fn wants_to_be_known(&mut self) -> bool {
+        self.beats += 1;
+        let (me, document) = (&self.config.me, &self.store.draft);
+        let named = self.config.founders.contains(me) || document.members().contains_key(me);
+        let due = named || self.beats.is_multiple_of(SELDOM);
+        self.store.history.is_none() || due && !self.is_member()
+    }
+
+    /// Begins a history, if all that are to found it are here and have none.
+    fn found(&mut self, now: Instant) {
+        let (me, founders) = (&self.config.me, &self.config.founders);
+        let first = founders.first() == Some(me) && self.store.history.is_none();
+        if !first || now < self.began + self.config.loyalty() * 3 {
+            return;
+        }
+        let list = self.founding_list();
+        let fresh = self.config.settings.interval * 3;
+        let mut members = BTreeMap::from([(me.clone(), self.store.me)]);
+        for name in founders.iter().filter(|name| *name != me) {
+            match self.blanks.get(name) {
+                Some(blank) if blank.list == list && now < blank.at + fresh => {
+                    members.insert(name.clone(), blank.voter);
+                }
+                _ => return,
+            }
+        }
+        let mut document = Document::new();
+        let mut hash = Sha256::new();
+        for (name, voter) in &members {
+            document.set_member(name, Some(*voter));
+            hash.update(name.as_str());
+            hash.update(voter.0.to_be_bytes());
+        }
+        self.store.join(HistoryId(short(hash).max(1)));
+        self.round += 1;
+        let ballot = Ballot { round: self.round, voter: self.store.me };
+        self.store.promise(ballot);
+        let stamp = Stamp { ballot, sequence: 0 };
+        self.store.accept(stamp, &self.store.draft.changes_to(&document));
+        self.blanks.clear();
+        self.lead();
+        self.progress(now);
+    }
+
+    fn lead(&mut self) {
+        self.counters.elected += 1;
+        self.leader = None;
+        self.copying = None;
+        self.timers.stop(&Timer::Campaign);
+        self.role = Role::Leading(Leading::default());
+        self.outbox.lead = true;
+    }
+
+    /// A beat is built now.
+    pub(super) fn beat(&mut self, now: Instant) -> Option<u64> {
+        let Role::Leading(leading) = &mut self.role else { return None };
+        leading.tick += 1;
+        leading.sent.insert(leading.tick, now);
+        while leading.sent.len() > MOST_BEATS {
+            leading.sent.pop_first();
+        }
+        Some(leading.tick)
+    }
+
+    /// Goes on as far as what was heard, and written down, allows.
+    pub(super) fn progress(&mut self, now: Instant) {
+        if self.store.is_unsaved() {
+            return;
+        }
+        match &self.role {
+            Role::Following => {}
+            Role::Asking { willing, .. } => {
+                let voters = self.store.draft.voters();
+                if self.is_majority(&voters, |voter| willing.contains(&voter)) {
+                    self.prepare(now);
+                }
+            }
+            Role::Preparing(_) => self.prepared(now),
+            Role::Leading(_) => self.count(now),
+        }
+    }
+
+    /// Asks for promises under a new ballot.
+    fn prepare(&mut self, now: Instant) {
+        self.step_down(now);
+        self.round = self.round.max(self.store.promised.round) + 1;
+        self.store.promise(Ballot { round: self.round, voter: self.store.me });
+        let promises = BTreeMap::new();
+        self.role = Role::Preparing(Preparing { since: now, promises, chosen: None });
+        self.outbox.lead = true;
+    }
+
+    /// With a majority of promises the latest accepted document is this node's proposal.
+    fn prepared(&mut self, now: Instant) {
+        let Role::Preparing(preparing) = &self.role else { return };
+        let (stamp, document) = match &preparing.chosen {
+            Some((stamp, document)) => (*stamp, document),
+            None => (self.store.accepted, &self.store.draft),
+        };
+        let promised = |voter| preparing.promises.contains_key(&voter);
+        if !self.is_majority(&document.voters(), promised) {
+            return;
+        }
+        let latest = preparing.promises.iter().max_by_key(|(_, accepted)| **accepted);
+        if let Some((&voter, &accepted)) = latest.filter(|(_, accepted)| **accepted > stamp) {
+            self.copy_from(now, voter, accepted);
+            return;
+        }
+        if !document.voters().contains(&self.store.me) {
+            self.step_down(now);
+            return;
+        }
+        let changes = self.store.draft.changes_to(document);
+        let stamp = Stamp { ballot: self.store.promised, sequence: 0 };
+        self.store.accept(stamp, &changes);
+        self.lead();
+        self.progress(now);
+    }
+
+    /// Is it agreed, and does a majority still follow?
+    fn count(&mut self, now: Instant) {
+        let Role::Leading(leading) = &self.role else { return };
+        let (voters, accepted) = (self.store.draft.voters(), self.store.accepted);
+        let status = |voter| self.heard.get(&voter).map(|heard| &heard.status);
+        let has = |voter| status(voter).is_some_and(|status: &Status| status.accepted == accepted);
+        let guarded = leading.guard.is_empty() || self.is_majority(&leading.guard, has);
+        let agreed = guarded && self.is_majority(&voters, has);
+        let beats: Vec<Option<Instant>> = voters
+            .iter()
+            .map(|voter| match self.heard.get(voter) {
+                _ if *voter == self.store.me => Some(now),
+                Some(heard) if heard.status.promised == self.store.promised => {
+                    leading.sent.get(&heard.echo).copied()
+                }
+                _ => None,
+            })
+            .collect();
+        let followed = majority_since(beats);
+        if agreed && self.store.committed != accepted {
+            self.commit();
+            // The others should know.
+            self.outbox.lead = true;
+        }
+        let member = self.store.agreed.voters().contains(&self.store.me);
+        let Role::Leading(leading) = &mut self.role else { return };
+        if agreed {
+            leading.ready = true;
+            leading.guard.clear();
+            if !member {
+                self.step_down(now);
+                return;
+            }
+        }
+        let not_after = followed.map(|since| since + self.config.settings.life);
+        if leading.ready && not_after.is_some_and(|at| now < at) && not_after > leading.not_after {
+            leading.not_after = not_after;
+            self.news.token = true;
+            self.timers.set(Timer::Fence, not_after.unwrap_or(now));
+        }
+    }
+
+    /// Whether more than half of these are this node or like that.
+    fn is_majority(&self, voters: &BTreeSet<VoterId>, like: impl Fn(VoterId) -> bool) -> bool {
+        let count = voters.iter().filter(|voter| **voter == self.store.me || like(**voter)).count();
+        count * 2 > voters.len()
+    }
+
+    /// The list of founders, in short.
+    pub(super) fn founding_list(&self) -> u64 {
+        let mut hash = Sha256::new();
+        hash.update(self.config.list());
+        short(hash)
+    }
+}
+
+/// Since when more than half have followed without a break.
+fn majority_since(mut beats: Vec<Option<Instant>>) -> Option<Instant> {
+    beats.sort_by(|a, b| b.cmp(a));
+    beats.get(beats.len() / 2).copied().flatten()
+}
+
+/// The longest name of an entry.
+pub(super) const LONGEST_KEY: usize = 200;
+const LONGEST_VALUE: usize = 480;
+/// No more entries are kept.
+pub(super) const MOST_ENTRIES: usize = 65_536;
+/// A change that is longer is not sent with beats, but copied.
+const LONGEST_DELTA: usize = 800;
+/// So many beats are remembered.
+const MOST_BEATS: usize = 32;
+/// A node that nobody waits for says so many beats apart that it has no vote.
+const SELDOM: u64 = 16;
+/// A leader that others have promised against waits for so many beats before it asks anew.
+const PATIENCE: u64 = 4;
+/// After so many intervals without a majority another may try.
+const VAIN_AFTER: u32 = 4;

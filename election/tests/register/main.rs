@@ -1,0 +1,5 @@
+//! Agreement in virtual time.
+
+mod chaos;
+mod scenarios;
+mod world;
