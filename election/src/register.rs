@@ -76,6 +76,7 @@ mod document;
 mod hear;
 mod lead;
 mod message;
+mod propose;
 mod replica;
 mod say;
 mod store;
@@ -83,7 +84,7 @@ mod store;
 pub use self::{
     config::{RegisterConfig, RegisterConfigError, RegisterSettings},
     document::{Changes, Document, Key},
-    lead::ProposeError,
+    propose::ProposeError,
     replica::{Register, RegisterCounters, RegisterEvent, RegisterTransmit},
     store::{Persist, RestoreError},
 };

@@ -7,8 +7,9 @@ use vipcast_sans_io::Instant;
 use super::{
     Stamp, VoterId,
     document::{Document, Key},
-    lead::{MOST_ENTRIES, Role},
+    lead::Role,
     message::{Part, Want},
+    propose::MOST_ENTRIES,
     replica::{Answer, Register, Timer},
 };
 use crate::NodeName;
