@@ -24,6 +24,23 @@ pub type Weight = NonZeroU16;
 /// The nodes that may be given something, with their weights.
 pub type Nodes = BTreeMap<NodeName, Weight>;
 
+/// Who an address falls to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rule {
+    /// The least loaded of those that are preferred. What has a holder stays.
+    #[default]
+    Spread,
+    /// The first in the order of MetalLB's hashes, preferences first: see [`rendezvous`]. For those
+    /// who come from there and want each address to stay where it is.
+    ///
+    /// Loads are two or three times uneven where addresses are few. An address goes back as soon as a
+    /// node that is before its holder returns, by a hand-over without a gap; dwell and budget do not
+    /// count, but more than [`MOST_MOVES`] are not made. It cannot stand beside a MetalLB that still
+    /// runs with its memberlist: each side sees only its own members, and both would announce. Switch
+    /// that off first.
+    Hash,
+}
+
 /// One address that wants a holder, or has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Demand<'a> {
@@ -42,6 +59,11 @@ impl<'a> Demand<'a> {
     /// The nodes with the highest score among those that are there.
     fn best(&self, nodes: &Nodes) -> Vec<&'a NodeName> {
         best(self.eligible.iter().copied().filter(|(node, _)| nodes.contains_key(*node)))
+    }
+
+    /// The first of those that may hold it, preferences and then hashes.
+    pub(crate) fn first(&self) -> Option<&'a NodeName> {
+        rendezvous::first(self.eligible.iter().copied(), self.group)
     }
 
     fn score(&self, node: &NodeName) -> Option<u32> {
@@ -104,6 +126,15 @@ pub fn place(nodes: &Nodes, demands: &[Demand<'_>]) -> BTreeMap<IpAddr, NodeName
         }
     }
     placed
+}
+
+/// As [`place`], by [`Rule::Hash`]: each address that has no holder goes to the first of its nodes in
+/// [rendezvous] order, whatever else that one holds.
+#[must_use]
+pub fn place_by_hash(demands: &[Demand<'_>]) -> BTreeMap<IpAddr, NodeName> {
+    let orphans = demands.iter().filter(|demand| demand.holder.is_none());
+    let placed = orphans.filter_map(|demand| Some((demand.address, demand.first()?.clone())));
+    placed.collect()
 }
 
 /// The next move that makes the spread more even; `None` if none does, or if only scores could be

@@ -57,7 +57,16 @@ fn owner(choices: &mut Choices<'_>) -> Owner {
 
 fn address(choices: &mut Choices<'_>) -> IpAddr {
     match choices.below(3) {
-        0 => IpAddr::from([0xfd00, u16::from(choices.below(3)), 0, 0, 0, 0, 0, u16::from(choices.below(5))]),
+        0 => IpAddr::from([
+            0xfd00,
+            u16::from(choices.below(3)),
+            0,
+            0,
+            0,
+            0,
+            0,
+            u16::from(choices.below(5)),
+        ]),
         _ => IpAddr::from([10, 0, choices.below(3), 244_u8.saturating_add(choices.below(12))]),
     }
 }
@@ -119,7 +128,8 @@ fuzz_target!(|input: &[u8]| {
             3 => drop(allocator.reconfigure(pools(&mut choices))),
             4 => {
                 let request = request(&mut choices);
-                let addresses: Vec<_> = (0..choices.below(4)).map(|_| address(&mut choices)).collect();
+                let addresses: Vec<_> =
+                    (0..choices.below(4)).map(|_| address(&mut choices)).collect();
                 keys.insert(request.owner.clone(), request.sharing_key.clone());
                 allocator.restore(&request, &addresses);
             }

@@ -1,6 +1,9 @@
 use core::time::Duration;
 
-use crate::{NodeName, placement::Weight};
+use crate::{
+    NodeName,
+    placement::{Rule, Weight},
+};
 
 /// How a [`BeaconElection`](super::BeaconElection) behaves. Related values are checked together by
 /// [`BeaconConfig::new`].
@@ -34,6 +37,8 @@ pub struct BeaconSettings {
     pub skew: Duration,
     /// How much this node takes beside others.
     pub weight: Weight,
+    /// Who an address falls to. The same on all nodes.
+    pub placement: Rule,
     /// Whether addresses are moved to make the spread even. Without it, only a changed preference
     /// or eligibility moves what has a living holder.
     pub rebalance: bool,
@@ -111,6 +116,7 @@ impl Default for BeaconSettings {
             hold: Duration::from_millis(400),
             skew: Duration::from_millis(20),
             weight: Weight::MIN,
+            placement: Rule::Spread,
             rebalance: false,
             dwell: Duration::from_secs(60),
             moves_per_minute: 10,

@@ -120,6 +120,8 @@ impl Store {
     pub(super) fn accept(&mut self, stamp: Stamp, changes: &Changes) {
         self.draft.apply(changes);
         self.accepted = stamp;
+        // To accept is to promise.
+        self.promised = self.promised.max(stamp.ballot);
         let mut payload = Vec::new();
         codec::put_stamp(&mut payload, stamp);
         codec::put_changes(&mut payload, changes);
@@ -213,7 +215,6 @@ impl Store {
             Kind::ACCEPT => {
                 self.accepted = codec::stamp(&mut payload)?;
                 self.draft.apply(&codec::changes(&mut payload)?);
-                // To accept is to promise.
                 self.promised = self.promised.max(self.accepted.ballot);
             }
             Kind::COMMIT if codec::stamp(&mut payload)? == self.accepted => {

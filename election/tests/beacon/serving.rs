@@ -190,7 +190,7 @@ fn one_witness_of_two_is_not_enough_and_a_single_one_is_asked_for_more() {
     net.take_events();
     for round in 0..5 {
         mute(&mut net, holder, Mute::All);
-        net.run_for(millis(590));
+        net.run_for(millis(480));
         mute(&mut net, holder, Mute::Nothing);
         net.run_until(at(4_000 + round * 1_000));
     }

@@ -37,6 +37,8 @@ pub(crate) struct Elector {
     pub(crate) election: BeaconElection,
     /// Beacons that it would send are lost; all else is not.
     pub(crate) mute_beacons: bool,
+    /// Its beacons have an item that others do not know, as a newer version's would.
+    pub(crate) says_more: bool,
     /// For what it sends neither answers nor announcements.
     pub(crate) mute: Mute,
     /// Answers that others send never come.
@@ -179,6 +181,7 @@ impl Elector {
         Self {
             election,
             mute_beacons: false,
+            says_more: false,
             mute: Mute::Nothing,
             deaf_to_answers: false,
             proofs: Vec::new(),
@@ -313,6 +316,9 @@ impl Elector {
                     buf.clear();
                     buf.push(0);
                     buf.extend(bytes);
+                    if self.says_more {
+                        buf.extend([250, 0, 3, 1, 2, 3]);
+                    }
                     let at = self.segments.iter().position(|known| *known == segment);
                     return Some(Route::broadcast(Link(u16::try_from(at.unwrap()).unwrap())));
                 }

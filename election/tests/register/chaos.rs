@@ -261,24 +261,25 @@ fn explore(seeds: u64, lose_disks: bool) -> (vipcast_sim::Explored, Done) {
 /// version, and never more than one leader. Afterwards all have everything.
 #[test]
 fn no_address_ever_serves_two_services_whatever_happens() {
-    const SEEDS: u64 = 600;
+    const SEEDS: u64 = 400;
     let (explored, done) = explore(SEEDS, false);
     if explored.runs >= SEEDS {
         let counts = explored.counts;
-        assert!(counts.partitions > 400 && counts.crashes > 400, "{explored}");
-        assert!(counts.heals > 2_000 && counts.pauses > 200, "{explored}");
-        assert!(done.elected > 600 && done.versions > 10_000, "{done:?}");
-        assert!(done.copies > 1_000 && done.deltas > 10_000, "{done:?}");
+        assert!(counts.partitions > 1_000 && counts.crashes > 300, "{explored}");
+        assert!(counts.heals > 10_000 && counts.pauses > 150, "{explored}");
+        assert!(done.leaders_cut_off > 1_000 && done.elected > 800, "{done:?}");
+        assert!(done.versions > 3_000 && done.assigned_in_faults > 5_000, "{done:?}");
+        assert!(done.copies > 1_500 && done.deltas > 10_000, "{done:?}");
     }
 }
 
 /// The same with disks that die. A majority may be lost for good, so nothing is asked of the end.
 #[test]
 fn nor_with_disks_that_die() {
-    const SEEDS: u64 = 300;
+    const SEEDS: u64 = 200;
     let (explored, done) = explore(SEEDS, true);
     if explored.runs >= SEEDS {
-        assert!(done.lost_disks > 300 && done.readmitted > 50, "{done:?}");
-        assert!(done.versions > 2_000, "{done:?}");
+        assert!(done.lost_disks > 250 && done.readmitted > 100, "{done:?}");
+        assert!(done.versions > 1_500, "{done:?}");
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         peer::{Peer, Phase},
         table::{Entry, Holding},
     },
-    placement::{self, Demand, Nodes},
+    placement::{self, Demand, Nodes, Rule},
     rendezvous,
 };
 
@@ -158,7 +158,7 @@ impl Domain {
         }
         let nodes = self.nodes();
         let demands = self.demands(&nodes, &holders);
-        let placed = placement::place(&nodes, &demands);
+        let placed = self.place(&nodes, &demands);
         let settings = &self.config.settings;
         let (mut claimed, mut wake, mut waiting) = (Vec::new(), None, Vec::new());
         for demand in demands.iter().filter(|demand| demand.holder.is_none()) {
@@ -195,6 +195,18 @@ impl Domain {
                 self.memory.entry(at).or_default().moves.add(now);
             }
             self.claim(now, at);
+        }
+    }
+
+    /// A holder for each address without one.
+    pub(super) fn place(
+        &self,
+        nodes: &Nodes,
+        demands: &[Demand<'_>],
+    ) -> BTreeMap<IpAddr, NodeName> {
+        match self.config.settings.placement {
+            Rule::Spread => placement::place(nodes, demands),
+            Rule::Hash => placement::place_by_hash(demands),
         }
     }
 

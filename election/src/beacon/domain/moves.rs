@@ -12,16 +12,20 @@ use super::Domain;
 use crate::{
     NodeName,
     beacon::{table::Holding, wire::LifeId},
-    placement::{self, Demand, Preference},
+    placement::{self, Demand, Preference, Rule},
 };
 
 impl Domain {
     pub(super) fn plan_moves(&mut self, now: Instant) {
         self.end_vain_hand_overs(now);
         self.leave(now);
-        if !self.draining {
-            self.reconsider(now);
-            self.rebalance(now);
+        match self.config.settings.placement {
+            _ if self.draining => {}
+            Rule::Hash => self.follow_hashes(now),
+            Rule::Spread => {
+                self.reconsider(now);
+                self.rebalance(now);
+            }
         }
         if let Some(since) = self.handing.values().min().copied() {
             self.wake(since + self.config.settings.interval * VAIN_AFTER);
@@ -71,7 +75,7 @@ impl Domain {
             .collect();
         holders.extend(promised);
         holders.retain(|at, _| !leaving.contains(at));
-        let placed = placement::place(&nodes, &self.demands(&nodes, &holders));
+        let placed = self.place(&nodes, &self.demands(&nodes, &holders));
         for at in leaving {
             let successor = placed.get(&at).and_then(|name| self.life_of(name));
             if let Some(memory) = self.memory.get_mut(&at).filter(|_| successor.is_some()) {
@@ -121,6 +125,26 @@ impl Domain {
             match to {
                 None => held.iter().for_each(|at| _ = self.reconsider.remove(at)),
                 Some(to) => self.hand_over(now, &held, &to),
+            }
+        }
+    }
+
+    /// What another comes first for goes to it.
+    fn follow_hashes(&mut self, now: Instant) {
+        let (nodes, holders) = (self.nodes(), self.holders());
+        let demands = self.demands(&nodes, &holders);
+        let mine = demands.iter().filter(|demand| demand.holder == Some(&self.config.me));
+        let others = mine.filter(|demand| !self.handing.contains_key(&demand.address));
+        let better = others.filter_map(|demand| {
+            let first = demand.first().filter(|first| **first != self.config.me)?;
+            Some((demand.address, self.life_of(first)?))
+        });
+        let better: Vec<(IpAddr, LifeId)> = better.collect();
+        for (at, life) in better {
+            if self.may_move(now, at) {
+                self.name_successor(now, at, Some(life));
+            } else {
+                self.wake(now + RETRY);
             }
         }
     }
