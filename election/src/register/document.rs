@@ -11,7 +11,7 @@ use crate::NodeName;
 
 /// What is agreed on: entries by key, who may vote, and how often it was changed.
 ///
-/// All of it is kept in one map, in [`BUCKETS`] parts with a sum each, so that two copies that
+/// All of it is kept in one map, in 64 parts with a sum each, so that two copies that
 /// differ a little are made equal by sending a little.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
