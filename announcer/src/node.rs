@@ -9,9 +9,11 @@ use tokio::{
 };
 use vipcast_election as election;
 use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, plan};
+use vipcast_sans_io::Instant;
 
 use crate::{
     apply::{self, Applied},
+    clock::Clock,
     delivery::{KernelSilence, LocalServing, LocalServingError},
     layer2::{Check, Checks, Control, Layer2, Layer2Config, Layer2Report},
     os::{InstanceLock, LockError},
@@ -131,6 +133,7 @@ impl Node {
             serving,
             silence,
             unguarded: Unguarded::default(),
+            looked: None,
             applied: Applied::default(),
             report: Report::default(),
             reports: sender,
@@ -190,6 +193,8 @@ struct Runner {
     serving: Option<LocalServing>,
     silence: Option<KernelSilence>,
     unguarded: Unguarded,
+    /// When the kernel was asked last about these addresses.
+    looked: Option<(Instant, BTreeSet<IpAddr>)>,
     applied: Applied,
     report: Report,
     reports: watch::Sender<Arc<Report>>,
@@ -346,6 +351,16 @@ impl Runner {
             return;
         }
         let addresses = apply::assigned(intent);
+        let now = Clock::now();
+        let known = self
+            .looked
+            .as_ref()
+            .filter(|(at, looked)| now < *at + LOOK_AFTER_DELIVERY && *looked == addresses);
+        // Each look asks the kernel about every address.
+        if known.is_some() {
+            return;
+        }
+        self.looked = Some((now, addresses.clone()));
         let Some(silence) = &mut self.silence else {
             self.report.unguarded = self.unguarded.find(&addresses, &observed.links);
             return;

@@ -12,7 +12,7 @@
 //!
 //! A file of one line without these words is one secret, of key 1.
 
-use std::{fs, io, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, io::Read, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::{Context, Result, bail};
 use vipcast_election::beacon::{AuthMode, Key, KeyId, Keyring};
@@ -23,7 +23,11 @@ const LARGEST: u64 = 64 * 1024;
 /// Reads the file. Errors name lines, and never what is secret.
 pub(crate) fn read(file: &Path) -> Result<Keyring> {
     let named = || format!("the key file {}", file.display());
-    let found = fs::metadata(file).with_context(named)?;
+    let mut opened = fs::File::open(file).with_context(named)?;
+    let found = opened.metadata().with_context(named)?;
+    if !found.is_file() {
+        bail!("{} is not a regular file", named());
+    }
     let mode = found.permissions().mode();
     if mode & 0o007 != 0 {
         bail!(
@@ -36,9 +40,10 @@ pub(crate) fn read(file: &Path) -> Result<Keyring> {
     if found.len() > LARGEST {
         bail!("{} is too large to be one: {} octets", named(), found.len());
     }
-    let text = fs::read(file)
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| io::Error::other("it is not text")));
-    parse(&text.with_context(named)?).with_context(named)
+    let mut text = String::new();
+    // Of what was checked, even if the file grows.
+    opened.by_ref().take(LARGEST).read_to_string(&mut text).with_context(named)?;
+    parse(&text).with_context(named)
 }
 
 fn parse(text: &str) -> Result<Keyring> {

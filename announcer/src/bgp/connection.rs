@@ -133,6 +133,8 @@ impl Connection {
                 if let Some(Ok(0) | Err(_)) = self.receive(&mut unread) {
                     return Ok::<_, io::Error>(());
                 }
+                // Who sends faster than this reads does not keep the task from its other neighbors.
+                tokio::task::yield_now().await;
             }
         });
         let _ = done.await;

@@ -19,6 +19,8 @@ pub(super) struct Reporter {
     news: bool,
     /// Neighbors of which nothing but counters has changed since the last publication.
     counted: BTreeSet<PeerId>,
+    /// Strangers have come since.
+    strangers: bool,
     published: Instant,
 }
 
@@ -33,6 +35,7 @@ impl Reporter {
             touched: BTreeSet::new(),
             news: false,
             counted: BTreeSet::new(),
+            strangers: false,
             published: Instant::ZERO,
         }
     }
@@ -54,7 +57,7 @@ impl Reporter {
 
     pub(super) const fn count_stranger(&mut self) {
         self.report.strangers += 1;
-        self.news = true;
+        self.strangers = true;
     }
 
     pub(super) fn on_dialed(&mut self, id: PeerId, error: Option<String>) {
@@ -115,9 +118,11 @@ impl Reporter {
             self.news = true;
         }
         let due = self.published + COUNTERS_AGE;
-        if !self.news && (self.counted.is_empty() || now < due) {
-            return (!self.counted.is_empty()).then_some(due);
+        let counted = self.strangers || !self.counted.is_empty();
+        if !self.news && (!counted || now < due) {
+            return counted.then_some(due);
         }
+        self.strangers = false;
         for id in std::mem::take(&mut self.counted) {
             let counters = speaker.peer(id).map(|peer| *peer.counters());
             if let (Some(peer), Some(counters)) = (self.report.peers.get_mut(&id), counters) {

@@ -159,8 +159,11 @@ pub(super) struct Hash {
 impl Hash {
     fn new(config: BeaconConfig, keyring: Keyring) -> Self {
         let me = config.me().clone();
+        let order = StaticConfig::new(me.clone());
+        // Who is silent is taken for dead by the beacons' clock, so its tokens go by it too.
+        let order = order.clone().token_life(config.settings().token_life).unwrap_or(order);
         Self {
-            order: StaticElection::new(StaticConfig::new(me.clone())),
+            order: StaticElection::new(order),
             peers: BeaconElection::new(config, keyring),
             me,
             wanted: Candidates::new(),

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind},
-    os::fd::OwnedFd,
+    os::{fd::OwnedFd, unix::fs::FileTypeExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -65,13 +65,12 @@ impl Drop for Server {
 
 fn listen(path: &Path) -> io::Result<UnixListener> {
     let address = SockAddr::unix(path)?;
-    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A process that is paused has a full queue, and lives.
+    let probe = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
     match probe.connect(&address) {
-        Ok(()) => {
-            return Err(io::Error::new(ErrorKind::AddrInUse, "another process answers there"));
-        }
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
-        Err(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => remove_socket(path)?,
+        Err(error) if error.kind() != ErrorKind::WouldBlock => {}
+        _ => return Err(io::Error::new(ErrorKind::AddrInUse, "another process answers there")),
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)?;
     // Linux gives the file this mode when it makes it, so that at no moment others may ask.
@@ -79,6 +78,14 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     socket.bind(&address)?;
     socket.listen(QUEUE)?;
     UnixListener::from_std(OwnedFd::from(socket).into())
+}
+
+/// Takes away what a killed run left, and never a file that is something else.
+fn remove_socket(path: &Path) -> io::Result<()> {
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket"));
+    }
+    std::fs::remove_file(path)
 }
 
 async fn serve(listener: UnixListener, source: Arc<Source>) {
@@ -136,5 +143,14 @@ mod tests {
         drop(first);
         assert!(path.exists(), "a kill removes no file");
         assert!(listen(&path).is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_socket_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        fs::write(&path, "key 1").unwrap();
+        assert_eq!(listen(&path).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "key 1");
     }
 }

@@ -282,7 +282,8 @@ impl Domain {
         self.peers.len() + self.peers.values().map(|peer| peer.table.len()).sum::<usize>()
     }
 
-    /// A gap in the clock, or a transport that took no beacon for a token's life.
+    /// A gap in the clock, or a transport that asked for no beacon for a token's life. What the transport
+    /// does with one that it asked for is not known here.
     fn fence_if_late(&mut self, now: Instant) {
         if self.up && now >= self.not_after {
             self.counters.fences += 1;

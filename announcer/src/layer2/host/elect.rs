@@ -26,6 +26,10 @@ use crate::{
 /// How long after a question about the old owner an answer counts.
 const ANSWERS_COUNT: Duration = Duration::from_millis(500);
 
+/// So many addresses that this node does not announce are let through for others' sake; then those go
+/// whose answer is too late.
+const MOST_UNLISTED: usize = 256;
+
 /// How long a conflict goes on after another host was seen last with an address of ours.
 const CONFLICT_LASTS: Duration = Duration::from_secs(60);
 
@@ -222,7 +226,8 @@ impl Host {
                 }
                 None => {
                     let name = match Beacon::decode(bytes, &Keyring::insecure()) {
-                        Ok(beacon) => format!("{} ", beacon.name),
+                        // Nothing has vouched for the name: it writes no lines of its own.
+                        Ok(beacon) => format!("{} ", beacon.name.as_str().escape_debug()),
                         Err(Refusal::NotABeacon) => continue,
                         Err(_) => String::new(),
                     };
@@ -248,6 +253,10 @@ impl Host {
         let here = |link: &&LinkState| link.up && link.segment.as_str() == unit.segment.as_str();
         let listed = self.table.contains_key(unit);
         let mut unlisted = false;
+        if self.unlisted.len() >= MOST_UNLISTED {
+            let asked = &self.asked;
+            self.unlisted.retain(|(address, link)| asked.contains_key(&(link.0, *address)));
+        }
         for link in self.report.links.values().filter(here) {
             self.asked.insert((link.index, unit.address), (unit.clone(), now + ANSWERS_COUNT));
             unlisted |= !listed && self.unlisted.insert((unit.address, LinkId(link.index)));
