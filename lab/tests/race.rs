@@ -7,9 +7,18 @@ use vipcast_lab::{
     race::{Cell, Contender, Fault, Programs, once},
 };
 
+const TRIES: usize = 5;
+
 fn a_cut_owner_is_missed_until_another_node_serves() -> TestResult {
     let contender = Contender::Vipcast { interval: Duration::from_millis(100), burst: true };
-    let record = once(Cell { contender, fault: Fault::Cut }, &Programs::default())?;
+    // A run in which a busy machine held up the harness measures the machine.
+    let mut record = once(Cell { contender, fault: Fault::Cut }, &Programs::default())?;
+    for _ in 1..TRIES {
+        if record.void.is_none() {
+            break;
+        }
+        record = once(Cell { contender, fault: Fault::Cut }, &Programs::default())?;
+    }
     assert_eq!(record.void, None);
     let figures = record.figures.ok_or("nothing was measured")?;
     assert!(figures.recovered && figures.newcomer_recovered, "{figures:?}");

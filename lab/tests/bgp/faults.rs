@@ -122,7 +122,7 @@ pub(crate) fn bad_company() -> TestResult {
     world.bird.wait_for_count("master4", "where net = 192.0.2.4/32", 1, LIMIT)?;
     println!("bad company: the slowest UPDATE left {slowest:?} after the edit was read");
     // Ten seconds are what one dial in vain costs where one waits for it.
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
     let said = announce.output();
     assert!(!said.contains("172.18.2.9:179: announced"), "it has read after all:\n{said}");
     assert!(!said.contains("172.18.2.7:179: established"), "{said}");
