@@ -29,8 +29,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    driver::{BATCH, pump},
-    os::{AbortOnUnwind, GroupMemberships, Poller, Timer, netlink::LinkWatch},
+    driver::pump,
+    os::{AbortOnUnwind, FrameBatch, GroupMemberships, Poller, Timer, netlink::LinkWatch},
 };
 
 /// The thread: one loop around an elector, a responder and their sockets.
@@ -48,6 +48,7 @@ pub(super) struct Host {
     gateways: Gateways,
     filter: LinkFilter,
     frame: Vec<u8>,
+    batch: FrameBatch,
     buf: Vec<u8>,
 
     me: NodeName,
@@ -119,6 +120,7 @@ impl Host {
             gateways: Gateways::new(config.links.destinations())?,
             filter: config.links,
             frame: vec![0; 2048],
+            batch: FrameBatch::new(),
             buf: Vec::new(),
             me: config.me,
             elector: Elector::new(config.election),
@@ -160,12 +162,12 @@ impl Host {
         loop {
             self.poller.wait(&mut ready)?;
             self.drop_what_is_old()?;
-            self.timer.expired()?;
             // Due timers before any input: who slept past its tokens holds nothing now.
             self.elect();
             for &source in &ready {
                 match source {
                     TIMER => {
+                        self.timer.expired()?;
                         if self.look_again.is_some_and(|due| due <= Clock::now()) {
                             self.look_at_links()?;
                         }
@@ -279,17 +281,24 @@ impl Host {
     /// Reads at most one batch, so that no link starves another and the clock is looked at often.
     fn receive(&mut self, number: u64) -> io::Result<()> {
         let link = LinkId(link_of(number));
+        let Some(socket) = self.sockets.get(&number) else { return Ok(()) };
+        if received(socket.recv_batch(&mut self.batch).map(Some))? != Some(true) {
+            return Ok(());
+        }
         let now = Clock::now();
-        for _ in 0..BATCH {
-            let Some(socket) = self.sockets.get(&number) else { break };
-            let Some(meta) = received(socket.recv(&mut self.frame))? else { break };
-            let bytes = self.frame.get(..meta.len).unwrap_or(&self.frame);
+        for (tag, bytes) in self.batch.frames() {
             // The tag holds the priority too.
-            let vlan = meta.vlan.map(|tag| tag & 0xfff);
+            let vlan = tag.map(|tag| tag & 0xfff);
             self.responder.handle_input(now, Frame { link, vlan, bytes });
-            if !self.asked.is_empty() {
-                self.notice_answer(now, link, meta.len);
+        }
+        for at in 0..self.batch.frames().count() {
+            if self.asked.is_empty() {
+                break;
             }
+            let Some((_, bytes)) = self.batch.frames().nth(at) else { break };
+            let len = bytes.len();
+            self.frame[..len].copy_from_slice(bytes);
+            self.notice_answer(now, link, len);
         }
         Ok(())
     }

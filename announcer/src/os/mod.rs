@@ -36,4 +36,4 @@ pub use filter::FrameKind;
 pub use groups::{GroupMemberships, Membership};
 pub use guard::{Guard, GuardError};
 pub use lock::{InstanceLock, LockError};
-pub use packet::{PacketSocket, PacketType, Received, Sent, Statistics};
+pub use packet::{FrameBatch, PacketSocket, PacketType, Received, Sent, Statistics};

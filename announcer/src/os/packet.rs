@@ -1,5 +1,5 @@
 use std::{
-    io,
+    fmt, io,
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::{
     filter::{self, FrameKind},
-    sys,
+    sys::{self, PacketMeta},
 };
 
 /// Raw Ethernet frames of one link and one neighbour protocol (`AF_PACKET`).
@@ -128,6 +128,21 @@ impl PacketSocket {
         }
     }
 
+    /// Takes the frames that wait, 32 at most, in one system call; `false` when there are none. Never
+    /// waits. What was in the batch is gone.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn recv_batch(&self, batch: &mut FrameBatch) -> io::Result<bool> {
+        batch.count = 0;
+        match sys::receive_packets(self.socket.as_fd(), &mut batch.buffers, &mut batch.metas) {
+            Ok(count) => batch.count = count,
+            Err(error) if is_transient(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(batch.count > 0)
+    }
+
     /// Sends a whole frame, destination MAC first, as it is; never waits. It does not pass through
     /// the kernel's ARP hooks.
     ///
@@ -158,6 +173,42 @@ impl PacketSocket {
     #[must_use]
     pub const fn kind(&self) -> FrameKind {
         self.kind
+    }
+}
+
+/// Frames that were received together, each cut off after 2,048 bytes.
+pub struct FrameBatch {
+    buffers: Box<[[u8; sys::SLOT]; sys::SLOTS]>,
+    metas: [PacketMeta; sys::SLOTS],
+    count: usize,
+}
+
+impl FrameBatch {
+    /// One without a frame.
+    #[must_use]
+    pub fn new() -> Self {
+        let none = PacketMeta { len: 0, packet_type: 0, vlan_tci: None };
+        let buffers = Box::new([[0; sys::SLOT]; sys::SLOTS]);
+        Self { buffers, metas: [none; sys::SLOTS], count: 0 }
+    }
+
+    /// The frames in their order, each with the tag (TCI) that was stripped off it, as in
+    /// [`Received::vlan`].
+    pub fn frames(&self) -> impl Iterator<Item = (Option<u16>, &[u8])> {
+        let both = self.metas.iter().zip(self.buffers.iter()).take(self.count);
+        both.map(|(meta, buffer)| (meta.vlan_tci, buffer.get(..meta.len).unwrap_or(buffer)))
+    }
+}
+
+impl Default for FrameBatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for FrameBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.frames()).finish()
     }
 }
 

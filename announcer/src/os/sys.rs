@@ -90,6 +90,50 @@ pub(super) fn receive_packet(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Resul
     Ok(PacketMeta { len, packet_type: address.sll_pkttype, vlan_tci: vlan_tci(&header) })
 }
 
+/// Octets that are kept of each frame of a batch: more than any neighbour message has.
+pub(super) const SLOT: usize = 2_048;
+/// Frames that one call receives at most.
+pub(super) const SLOTS: usize = 32;
+
+/// Receives what waits, up to [`SLOTS`] frames, each into a buffer of its own, and says what came into
+/// which. Never waits; it is an error if nothing was there.
+pub(super) fn receive_packets(
+    fd: BorrowedFd<'_>,
+    buffers: &mut [[u8; SLOT]; SLOTS],
+    metas: &mut [PacketMeta; SLOTS],
+) -> io::Result<usize> {
+    // As above: 64 aligned bytes for one header and one tpacket_auxdata.
+    let mut controls = [[0_u64; 8]; SLOTS];
+    let mut vectors = buffers
+        .each_mut()
+        .map(|buffer| libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() });
+    // SAFETY: zero is a valid value for all fields of this C structure (integers, null pointers).
+    let mut headers: [libc::mmsghdr; SLOTS] = unsafe { mem::zeroed() };
+    for ((header, vector), control) in headers.iter_mut().zip(&mut vectors).zip(&mut controls) {
+        header.msg_hdr.msg_iov = vector;
+        header.msg_hdr.msg_iovlen = 1;
+        header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+        header.msg_hdr.msg_controllen = size_of_val(control) as _;
+    }
+    // SAFETY: all pointers in the headers are to live memory that nothing else uses during the call,
+    // each with its own length, and there are SLOTS headers.
+    let received = unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            headers.as_mut_ptr(),
+            SLOTS as _,
+            libc::MSG_DONTWAIT as _,
+            ptr::null_mut(),
+        )
+    };
+    let count = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    for (meta, header) in metas.iter_mut().zip(&headers).take(count) {
+        let len = header.msg_len as usize;
+        *meta = PacketMeta { len, packet_type: 0, vlan_tci: vlan_tci(&header.msg_hdr) };
+    }
+    Ok(count)
+}
+
 /// The tag in the `PACKET_AUXDATA` of a message that `recvmsg` has filled in.
 fn vlan_tci(header: &libc::msghdr) -> Option<u16> {
     // SAFETY: the caller's control buffer is alive, aligned, and `msg_controllen` long as the kernel

@@ -3,7 +3,7 @@ use std::{
     os::fd::AsFd,
 };
 
-use vipcast_announcer::os::{FrameKind, PacketSocket, PacketType, Sent, Statistics};
+use vipcast_announcer::os::{FrameBatch, FrameKind, PacketSocket, PacketType, Sent, Statistics};
 
 use crate::world::{HOST, HOST_MAC, Listener, PEER, PEER_MAC, VIP, World, arp, switch};
 
@@ -153,6 +153,48 @@ pub(crate) fn targets_narrow_the_filter_and_widen_it_again() {
     host.set_targets(None).unwrap();
     send(&peer, &arp(1, PEER, HOST));
     assert_eq!(listener.next().1, arp(1, PEER, HOST));
+}
+
+pub(crate) fn many_frames_are_taken_at_once_in_their_order() {
+    let world = World::new();
+    let host = world.host_socket(FrameKind::Arp);
+    let peer = world.peer_socket(FrameKind::Arp);
+    let mut batch = FrameBatch::new();
+    assert!(!host.recv_batch(&mut batch).unwrap());
+    let question = |number: u8| {
+        let mut frame = arp(1, PEER, Ipv4Addr::new(10, 0, 0, number));
+        // One tagged, one long, one as it is.
+        match number % 3 {
+            0 => frame.splice(12..12, [0x81, 0, 0xe0, 0]).for_each(drop),
+            1 => frame.resize(60, 0),
+            _ => {}
+        }
+        frame
+    };
+    for number in 0..40 {
+        send(&peer, &question(number));
+    }
+    let mut taken = Vec::new();
+    while taken.len() < 40 {
+        if host.recv_batch(&mut batch).unwrap() {
+            let frames = batch.frames().map(|(tag, bytes)| (tag, bytes.to_vec()));
+            let before = taken.len();
+            taken.extend(frames);
+            assert!(taken.len() - before <= 32);
+        }
+    }
+    for (number, (tag, bytes)) in (0..).zip(taken) {
+        let sent = question(number);
+        if number % 3 == 0 {
+            // Kernels differ in whether they still know the tag.
+            assert!(matches!(tag, None | Some(0xe000)), "{number}: {tag:?}");
+            assert_eq!(bytes, arp(1, PEER, Ipv4Addr::new(10, 0, 0, number)), "{number}");
+        } else {
+            assert_eq!((tag, bytes), (None, sent), "{number}");
+        }
+    }
+    assert!(!host.recv_batch(&mut batch).unwrap());
+    assert_eq!(batch.frames().count(), 0);
 }
 
 pub(crate) fn frames_that_find_the_queue_full_are_counted() {
