@@ -33,7 +33,9 @@ type Case<Q> = (&'static str, fn(Q, Mac, Mac) -> Vec<u8>, Answers);
 
 fn answers(frames: &[Frame], by: Mac, of: IpAddr) -> impl Iterator<Item = &Frame> {
     frames.iter().filter(move |frame| {
-        let arp = frame.arp().is_some_and(|arp| arp.is_reply() && IpAddr::from(arp.spa) == of);
+        // An announcement answers nobody.
+        let answers = |arp: &vipcast_lab::Arp| arp.is_reply() && arp.tpa != arp.spa;
+        let arp = frame.arp().is_some_and(|arp| answers(&arp) && IpAddr::from(arp.spa) == of);
         // A kernel may ask on its own account, as a router does that was told of a neighbour.
         let asked_by_us = |to: Ipv6Addr| to.is_multicast() || to == ASKER6;
         let nd = frame.ndp().is_some_and(|nd| {
@@ -63,13 +65,7 @@ fn answered(
     loop {
         let frames = capture.frames().split_off(before);
         if let Some(end) = frames.iter().position(last) {
-            let found: Vec<&Frame> = answers(&frames[..end], by, of).collect();
-            if found.len() > 1 {
-                let found: Vec<_> =
-                    found.iter().map(|frame| (frame.at, frame.arp(), frame.ndp())).collect();
-                return Err(format!("more than one answer: {found:#?}").into());
-            }
-            return Ok(found.len());
+            return Ok(answers(&frames[..end], by, of).count());
         }
         if start.elapsed() > LIMIT {
             return Err("the good question is not answered".into());
@@ -93,12 +89,17 @@ fn check<Q: Clone>(
     let mut wrong = Vec::new();
     for (what, build, answers) in cases {
         let frame = build(good.clone(), mac, asked.mac);
-        let count = answered(from, &capture, &frame, sentinel, asked.mac, asked.address)?;
-        match expected(*answers) {
-            Some(true) if count == 1 => {}
-            Some(false) if count == 0 => {}
-            None => {}
-            Some(wanted) => wrong.push(format!("{who}: {what}: {count} answers, wanted: {wanted}")),
+        let Some(wanted) = expected(*answers) else { continue };
+        let mut count = usize::MAX;
+        // An advertisement to all nodes may be an announcement that comes just then: they are seconds
+        // apart, so it does not come twice.
+        for _ in 0..2 {
+            if count != usize::from(wanted) {
+                count = answered(from, &capture, &frame, sentinel, asked.mac, asked.address)?;
+            }
+        }
+        if count != usize::from(wanted) {
+            wrong.push(format!("{who}: {what}: {count} answers, wanted: {wanted}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
