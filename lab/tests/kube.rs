@@ -4,6 +4,8 @@
 
 #[path = "kube/rig.rs"]
 mod rig;
+#[path = "kube/support.rs"]
+mod support;
 
 use std::process::ExitCode;
 

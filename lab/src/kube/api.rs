@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::{
     runtime::{Builder, Runtime},
     task::AbortHandle,
+    time::error::Elapsed,
 };
 
 use super::error::{KubeError, Result};
@@ -63,6 +64,21 @@ impl Api {
     /// [`KubeError::Request`], as for every request.
     pub fn get(&self, path: &str) -> Result<Value> {
         self.request(Method::GET, path, None)
+    }
+
+    /// A page of text, as `/readyz`.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn text(&self, path: &str) -> Result<String> {
+        let said = format!("GET {path}");
+        let request = Request::get(path).body(Vec::new());
+        let request = request.map_err(|error| KubeError::invalid(format!("{said}: {error}")))?;
+        let client = self.client.clone();
+        let answer = on(&self.runtime, async move {
+            tokio::time::timeout(LIMIT, client.request_text(request)).await
+        })?;
+        answered(said, answer)
     }
 
     /// The items of a list.
@@ -200,12 +216,17 @@ impl Api {
         let answer = on(&self.runtime, async move {
             tokio::time::timeout(LIMIT, client.request::<Value>(request)).await
         })?;
-        match answer {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) => Err(KubeError::Request { request: said, source: Box::new(source) }),
-            Err(_) => {
-                Err(KubeError::Timeout { what: format!("an answer to {said}"), waited: LIMIT })
-            }
+        answered(said, answer)
+    }
+}
+
+/// What a request came to, or that it came to nothing in time.
+fn answered<T>(request: String, answer: Result<Result<T, kube::Error>, Elapsed>) -> Result<T> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(source)) => Err(KubeError::Request { request, source: Box::new(source) }),
+        Err(_) => {
+            Err(KubeError::Timeout { what: format!("an answer to {request}"), waited: LIMIT })
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::LabError;
 pub(super) const POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived, ResponseStarted]
+omitStages: [RequestReceived]
 rules:
 - level: None
   userGroups: [\"system:masters\"]
@@ -30,7 +30,7 @@ pub struct Audit {
     skip: usize,
 }
 
-/// One call that was answered. A watch is written down when it ends.
+/// One call that was answered; a watch counts when it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {
@@ -101,6 +101,11 @@ impl Call {
     fn parse(event: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let object = &event["objectRef"];
+        // A watch that was allowed is written down twice, as it begins and as it ends.
+        let refused = event["responseStatus"]["code"].as_u64().is_some_and(|code| code >= 400);
+        if event["verb"] == "watch" && event["stage"] == "ResponseComplete" && !refused {
+            return None;
+        }
         let mut resource = text(&object["resource"]);
         if let Some(part) = object["subresource"].as_str() {
             resource = format!("{resource}/{part}");

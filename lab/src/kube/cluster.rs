@@ -12,7 +12,7 @@ use super::{
     api::Api,
     audit::Audit,
     binaries::Binaries,
-    control_plane::{API_SERVICE, ControlPlane, LIMIT},
+    control_plane::{API_SERVICE, ControlPlane, LIMIT, tail},
     credentials::KUBELET,
     error::{KubeError, Result},
     kubelet::{Key, Kubelet},
@@ -172,7 +172,11 @@ impl KubeCluster {
                         self.output(namespace, name)
                     )
                 });
-                let states: String = states.collect();
+                let mut states: String = states.collect();
+                if let Some(controllers) = self.plane.controllers() {
+                    states.push_str("the controller manager said\n");
+                    states.push_str(&tail(controllers));
+                }
                 let what =
                     format!("{count} ready pods of {selector} in {namespace}; there are\n{states}");
                 return Err(KubeError::Timeout { what, waited: start.elapsed() });
@@ -234,11 +238,7 @@ impl KubeCluster {
         node.machine.port.cut()?;
         node.stop_renewing();
         lock(&shared.dead).insert(name.to_owned());
-        let keys: Vec<Key> = {
-            let pods = lock(&shared.pods);
-            pods.iter().filter(|(_, pod)| pod.node == name).map(|(key, _)| key.clone()).collect()
-        };
-        for process in keys.iter().filter_map(|key| shared.process(key)) {
+        for process in shared.pods_of(name).iter().filter_map(|key| shared.process(key)) {
             process.kill()?;
         }
         Ok(())
@@ -250,18 +250,12 @@ impl KubeCluster {
     /// A node that does not exist; a process that cannot be started.
     pub fn revive_node(&self, name: &str) -> Result<()> {
         let shared = &self.kubelet.shared;
-        let node = shared.node(name)?;
-        node.machine.port.heal()?;
-        node.renew(&shared.api);
+        shared.node(name)?.machine.port.heal()?;
         lock(&shared.dead).remove(name);
-        let keys: Vec<Key> = {
-            let pods = lock(&shared.pods);
-            pods.iter().filter(|(_, pod)| pod.node == name).map(|(key, _)| key.clone()).collect()
-        };
-        for key in keys.iter().filter(|key| shared.process(key).is_some()) {
+        for key in shared.pods_of(name).iter().filter(|key| shared.process(key).is_some()) {
             shared.restart(key)?;
         }
-        Ok(())
+        shared.return_to_health(name)
     }
 
     /// Cuts the API server off, silently: packets to it vanish, and no node's Lease is renewed.
@@ -279,12 +273,24 @@ impl KubeCluster {
     /// What the kernel refuses.
     pub fn heal_server(&self) -> Result<()> {
         self.port.heal()?;
+        self.return_to_health()
+    }
+
+    /// Starts the API server after [`ControlPlane::stop_server`], and has every node that lives say so:
+    /// the cluster may have taken its silence for death.
+    ///
+    /// # Errors
+    /// [`KubeError::Timeout`] with what the API server said.
+    pub fn start_server(&mut self) -> Result<()> {
+        self.plane.start_server()?;
+        self.return_to_health()
+    }
+
+    fn return_to_health(&self) -> Result<()> {
         let shared = &self.kubelet.shared;
         let dead = lock(&shared.dead).clone();
-        for node in shared.nodes.iter().filter(|node| !dead.contains(node.name())) {
-            node.renew(&shared.api);
-        }
-        Ok(())
+        let mut living = shared.nodes.iter().filter(|node| !dead.contains(node.name()));
+        living.try_for_each(|node| shared.return_to_health(node.name()))
     }
 
     /// What the kube-proxy of a node said.

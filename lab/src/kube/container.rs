@@ -29,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) pod_ip: String,
     /// Where the pod's volumes are kept.
     pub(super) dir: &'a Path,
+    /// What stands for the root folder of its node: this machine's own files are none of its business.
+    pub(super) node_dir: PathBuf,
 }
 
 /// The root folder and the command line of a pod's only container.
@@ -190,7 +192,9 @@ fn volume(volume: &Value, facts: &Facts<'_>) -> Result<PathBuf> {
     let dir = facts.dir.join(name);
     fs::create_dir_all(&dir).map_err(LabError::io(format!("make the volume {name}")))?;
     if let Some(path) = volume["hostPath"]["path"].as_str() {
-        return Ok(path.into());
+        let path = facts.node_dir.join(path.trim_start_matches('/'));
+        fs::create_dir_all(&path).map_err(LabError::io(format!("make {}", path.display())))?;
+        return Ok(path);
     }
     if volume["emptyDir"].is_object() {
         let open = fs::Permissions::from_mode(0o777);

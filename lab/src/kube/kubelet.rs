@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) server: (String, String),
     pub(super) dir: PathBuf,
     pub(super) pods: Mutex<BTreeMap<Key, Pod>>,
+    /// The nodes that pods with a network of their own were given.
+    bound: Mutex<BTreeMap<Key, String>>,
     /// Nodes on which nothing is started any more.
     pub(super) dead: Mutex<BTreeSet<String>>,
     numbers: AtomicUsize,
@@ -72,6 +74,7 @@ impl Kubelet {
             server,
             dir,
             pods: Mutex::default(),
+            bound: Mutex::default(),
             dead: Mutex::default(),
             numbers: AtomicUsize::new(10),
             stopped: AtomicBool::new(false),
@@ -110,6 +113,7 @@ impl Shared {
             |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let key = (text("/metadata/namespace").to_owned(), text("/metadata/name").to_owned());
         if kind == "DELETED" {
+            lock(&self.bound).remove(&key);
             let gone = lock(&self.pods).remove(&key);
             drop(gone);
         } else if object["metadata"]["deletionTimestamp"].is_string() {
@@ -136,25 +140,23 @@ impl Shared {
         let terms = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0\
                      /matchFields/0/values/0";
         let named = object.pointer(terms).and_then(Value::as_str).map(str::to_owned);
-        let dead = lock(&self.dead);
-        let living = self.nodes.iter().map(Node::name).filter(|name| !dead.contains(*name));
-        let pods = lock(&self.pods);
-        let load = |name: &str| {
-            pods.values()
-                .filter(|pod| pod.node == name && pod.object["spec"]["hostNetwork"] != true)
-                .count()
-        };
-        let Some(node) = named.or_else(|| living.min_by_key(|name| load(name)).map(str::to_owned))
-        else {
-            return;
-        };
-        drop((dead, pods));
+        let chosen = named.or_else(|| {
+            let (dead, bound) = (lock(&self.dead), lock(&self.bound));
+            let load = |name: &str| bound.values().filter(|node| *node == name).count();
+            let living = self.nodes.iter().map(Node::name).filter(|name| !dead.contains(*name));
+            living.min_by_key(|name| load(name)).map(str::to_owned)
+        });
+        let Some(node) = chosen else { return };
         let binding = json!({
             "metadata": {"name": key.1},
             "target": {"apiVersion": "v1", "kind": "Node", "name": node},
         });
         // Bound already, or gone: another event says so.
-        let _ = self.api.create(&format!("{}/binding", path(key)), &binding);
+        if self.api.create(&format!("{}/binding", path(key)), &binding).is_ok()
+            && object["spec"]["hostNetwork"] != true
+        {
+            lock(&self.bound).insert(key.clone(), node);
+        }
     }
 
     fn run(&self, key: &Key, object: &Value) -> Result<()> {
@@ -214,6 +216,7 @@ impl Shared {
             host_ip: self.node(&pod.node)?.addresses()[0].to_string(),
             pod_ip: pod.addresses[0].clone(),
             dir: &dir.join("volumes"),
+            node_dir: self.net.lab.dir().join("nodes").join(&pod.node),
         };
         let (root, command) = container::read(image, &facts)?;
         let process = root.spawn(&pod.host, &dir.join("root"), command)?;
@@ -279,6 +282,25 @@ impl Shared {
         let host_ip = self.node(&pod.node)?.addresses()[0].to_string();
         self.api
             .merge(&format!("{}/status", path(key)), &json!({"status": pod.status(&host_ip)}))?;
+        Ok(())
+    }
+
+    /// All pods of a node that were started.
+    pub(super) fn pods_of(&self, node: &str) -> Vec<Key> {
+        let pods = lock(&self.pods);
+        pods.iter().filter(|(_, pod)| pod.node == node).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Says anew what the cluster has stopped to believe of a node that it did not hear of.
+    pub(super) fn return_to_health(&self, name: &str) -> Result<()> {
+        let node = self.node(name)?;
+        node.renew(&self.api);
+        node.report(&self.api)?;
+        for key in self.pods_of(name) {
+            if let Some(pod) = lock(&self.pods).get(&key) {
+                self.report(&key, pod)?;
+            }
+        }
         Ok(())
     }
 

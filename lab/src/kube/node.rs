@@ -45,10 +45,7 @@ impl Node {
             proxy: Mutex::default(),
         };
         api.create("/api/v1/nodes", &node.object())?;
-        api.merge(
-            &format!("/api/v1/nodes/{}/status", node.name()),
-            &json!({"status": node.status()}),
-        )?;
+        node.report(api)?;
         api.create(
             LEASES,
             &json!({"metadata": {"name": node.name()}, "spec": lease(node.name())}),
@@ -129,6 +126,13 @@ impl Node {
         Ok(())
     }
 
+    /// Says that it is in good health.
+    pub(super) fn report(&self, api: &Api) -> Result<()> {
+        let path = format!("/api/v1/nodes/{}/status", self.name());
+        api.merge(&path, &json!({"status": self.status()}))?;
+        Ok(())
+    }
+
     /// Renews its Lease from now on.
     pub(super) fn renew(&self, api: &Api) {
         let name = self.name().to_owned();
@@ -150,7 +154,7 @@ impl Node {
         }
     }
 
-    /// Lets its Lease run out: for the cluster it is dead 10 s later.
+    /// Lets its Lease run out: for the cluster it is dead 20 s later.
     pub(super) fn stop_renewing(&self) {
         if let Some(renewal) = lock(&self.renewal).take() {
             renewal.abort();

@@ -24,7 +24,7 @@ use super::error::{KubeError, Result};
 use crate::{error::LabError, host::Host, process::Process};
 
 /// An image, as its Dockerfile describes it: a few files, a user, a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Image {
     /// Each file: where it is here, where it is inside.
@@ -50,7 +50,7 @@ impl Image {
     }
 
     fn parse<'a>(text: &'a str, program: &Path) -> Result<Self, &'a str> {
-        let mut image = Self { files: Vec::new(), user: (0, 0), entrypoint: Vec::new() };
+        let mut image = Self::default();
         for line in text.lines().map(str::trim) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words[..] {
