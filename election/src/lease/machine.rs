@@ -19,8 +19,10 @@ pub struct LeaseElection {
     wake: Option<Instant>,
     stepping_down: bool,
     told: Option<Tenure>,
-    /// The present holding, ours, began with a record that another had not given up.
+    /// The present tenure began with a record that its holder had not given up.
     seized: bool,
+    /// How many tenures there were.
+    tenures: u64,
     random: u64,
 }
 
@@ -51,10 +53,13 @@ enum Wish {
 /// The right to act as the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tenure {
-    /// The record's count of tenures: later tenures have higher ones.
+    /// Counts the tenures of this contender: it is the same for as long as none ended.
+    pub number: u64,
+    /// The record's count of changes of the holder. Who takes its own record again leaves it as it is.
     pub transitions: u32,
     /// The last holder did not give the record up: it may be paused, and what it sent before its end
-    /// may still be on the way.
+    /// may still be on the way. That holder may have had the same name: this contender before its
+    /// tenure lapsed, or before it was started anew.
     pub seized: bool,
     /// It is worth nothing from this moment on.
     pub not_after: Instant,
@@ -151,6 +156,7 @@ impl LeaseElection {
             stepping_down: false,
             told: None,
             seized: false,
+            tenures: 0,
         }
     }
 
@@ -266,9 +272,7 @@ impl LeaseElection {
     }
 
     fn on_written(&mut self, now: Instant, asked: Asked, version: RecordVersion) {
-        let other = self.record().and_then(|record| record.holder.as_ref());
-        let other = other.is_some_and(|holder| holder != self.config.me());
-        let seized = other || self.seized;
+        let not_given_up = self.record().is_some_and(|record| record.holder.is_some());
         let record = match asked.wish {
             Wish::Read => return,
             Wish::Hold => self.wanted(),
@@ -286,9 +290,13 @@ impl LeaseElection {
             return;
         }
         if now < not_after {
-            self.tenure = Some(Tenure { transitions, seized, not_after });
+            if self.tenure.is_none() {
+                self.tenures += 1;
+                self.seized = not_given_up;
+            }
+            let (number, seized) = (self.tenures, self.seized);
+            self.tenure = Some(Tenure { number, transitions, seized, not_after });
         }
-        self.seized = seized;
         self.again(now);
     }
 

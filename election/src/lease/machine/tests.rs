@@ -117,7 +117,44 @@ fn a_restart_under_the_same_name_takes_up_where_it_was() {
     let mut a = machine("a");
     read(&mut a, at(5), Some((held_by("a", 4), version("9"))));
     assert_eq!(write(&mut a, at(5), at(5), "10").0, held_by("a", 4));
-    assert!(a.tenure(at(5)).is_some());
+    assert!(a.tenure(at(5)).is_some_and(|tenure| tenure.seized), "it may have sent writes before");
+    write(&mut a, at(7), at(7), "11");
+    assert!(a.tenure(at(7)).is_some_and(|tenure| tenure.seized), "a renewal changes nothing of it");
+}
+
+#[test]
+fn who_made_the_record_did_not_seize_it_however_often_it_renews() {
+    let mut a = holder();
+    assert!(a.tenure(at(1)).is_some_and(|tenure| !tenure.seized));
+    write(&mut a, at(3), at(3), "2");
+    assert!(a.tenure(at(3)).is_some_and(|tenure| !tenure.seized));
+}
+
+#[test]
+fn a_seizure_whose_answer_was_lost_is_still_one() {
+    let mut b = machine("b");
+    read(&mut b, at(100), Some((held_by("a", 4), version("1"))));
+    read(&mut b, at(115), Some((held_by("a", 4), version("1"))));
+    let Some(LeaseRequest::Write { number, .. }) = ask(&mut b, at(115)) else { panic!() };
+    b.handle_input(at(116), LeaseInput::Failed { number });
+    let now = b.poll_timeout().unwrap();
+    read(&mut b, now, Some((held_by("b", 5), version("2"))));
+    write(&mut b, now, now, "3");
+    assert!(b.tenure(now).is_some_and(|tenure| tenure.seized));
+}
+
+#[test]
+fn a_tenure_that_lapsed_and_was_taken_again_is_another_and_seized() {
+    let mut a = holder();
+    let first = a.tenure(at(1)).unwrap();
+    read(&mut a, at(20), Some((held_by("a", 0), version("1"))));
+    write(&mut a, at(20), at(20), "2");
+    let second = a.tenure(at(20)).unwrap();
+    assert!(second.seized, "what was sent in the first may still be on the way");
+    assert_eq!(second.transitions, first.transitions);
+    assert_ne!(second.number, first.number);
+    write(&mut a, at(22), at(22), "3");
+    assert_eq!(a.tenure(at(22)).unwrap().number, second.number);
 }
 
 #[test]

@@ -162,10 +162,12 @@ impl World {
             for tenure in [&mut machine.tenure, &mut machine.told].into_iter().flatten() {
                 tenure.not_after = due(tenure.not_after);
                 tenure.transitions = 0;
+                tenure.number = 0;
                 tenure.seized = false;
             }
             machine.told = None;
             machine.seized = false;
+            machine.tenures = 0;
             if let Some(asked) = &mut machine.asked {
                 asked.sent = ago(asked.sent.max(now.saturating_sub(units(HOLD))));
             }
