@@ -11,6 +11,8 @@
 //! run beside it.
 
 mod config;
+mod jobs;
+mod report;
 mod writer;
 
 use std::{
@@ -34,13 +36,13 @@ use super::{
     health::Health,
     lease_store::{Leadership, LeaseStore, contend},
     pace::Pace,
-    planner::{Note, Planner},
+    planner::Planner,
     troubles::Troubles,
     watch::{Change, Target, Timing, follow},
 };
-use crate::kinds::{Key, Kind};
+use crate::kinds::Kind;
 pub use config::{ControllerConfig, ControllerError};
-use writer::{Answer, Job, Outcome};
+use writer::Outcome;
 
 /// What is followed.
 const FOLLOWED: [Kind; 3] = [Kind::IpAddressPool, Kind::Namespace, Kind::Service];
@@ -51,9 +53,6 @@ const FIRST_WORD: Duration = Duration::from_secs(3);
 /// How long the end waits for writes that are under way, and for the Lease to be given up.
 const FAREWELL: Duration = Duration::from_secs(2);
 const TOGETHER: usize = 8192;
-/// How long a service waits whose write failed; it doubles.
-const RETRY: Duration = Duration::from_millis(200);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Runs the controller until `stop` is ready. Then it gives the Lease up.
 ///
@@ -81,9 +80,8 @@ pub async fn run_controller(
         () = &mut stop => {}
     }
 
-    let leads = leadership.borrow().tenure(Clock::now()).is_some();
-    let epoch = u64::from(leads);
-    let (epochs, orders) = watch::channel(epoch);
+    let tenure = leadership.borrow().tenure(Clock::now()).map(|tenure| tenure.number);
+    let (epochs, orders) = watch::channel(u64::from(tenure.is_some()));
     let (changes_sender, mut changes) = mpsc::channel(TOGETHER);
     let mut follows = JoinSet::new();
     for kind in FOLLOWED {
@@ -95,26 +93,8 @@ pub async fn run_controller(
     }
     drop(changes_sender);
 
-    let mut controller = Controller {
-        recorder: Recorder::start(client.clone(), "vipcast-controller", &config.identity),
-        planner: Planner::new(config.options.clone()),
-        pace: Pace::new(config.writes.max(1)),
-        client,
-        health,
-        leadership: leadership.clone(),
-        epochs,
-        synced: BTreeMap::new(),
-        troubles: Troubles::default(),
-        leading: false,
-        lists_follow: leads,
-        jobs: JoinSet::new(),
-        under_way: BTreeSet::new(),
-        retries: BTreeMap::new(),
-        cleaning: Vec::new(),
-        fencing: None,
-        said: None,
-    };
-    controller.epochs.send_replace(epoch);
+    let mut controller = Controller::new(client, &config, health, leadership.clone(), epochs);
+    controller.lists_follow = tenure;
     loop {
         let wait = controller.step();
         tokio::select! {
@@ -156,9 +136,14 @@ struct Controller {
     synced: BTreeMap<Kind, u64>,
     /// What cannot be followed, and why.
     troubles: Troubles,
-    leading: bool,
-    /// The first lists were begun while the lease was held already.
-    lists_follow: bool,
+    /// The tenure that is acted in.
+    leading: Option<u64>,
+    /// The last tenure that was acted in.
+    led: Option<u64>,
+    /// It looked over for a moment, and writes of ours from before may be on the way.
+    resumed: bool,
+    /// The tenure in which the first lists were begun.
+    lists_follow: Option<u64>,
     jobs: JoinSet<Outcome>,
     /// Services with a request under way.
     under_way: BTreeSet<Owner>,
@@ -173,6 +158,36 @@ struct Controller {
 }
 
 impl Controller {
+    fn new(
+        client: Client,
+        config: &ControllerConfig,
+        health: Health,
+        leadership: watch::Receiver<Leadership>,
+        epochs: watch::Sender<u64>,
+    ) -> Self {
+        Self {
+            recorder: Recorder::start(client.clone(), "vipcast-controller", &config.identity),
+            planner: Planner::new(config.options.clone()),
+            pace: Pace::new(config.writes.max(1)),
+            client,
+            health,
+            leadership,
+            epochs,
+            synced: BTreeMap::new(),
+            troubles: Troubles::default(),
+            leading: None,
+            led: None,
+            resumed: false,
+            lists_follow: None,
+            jobs: JoinSet::new(),
+            under_way: BTreeSet::new(),
+            retries: BTreeMap::new(),
+            cleaning: Vec::new(),
+            fencing: None,
+            said: None,
+        }
+    }
+
     fn note(&mut self, change: Change) {
         match &change {
             Change::Reset { kind, epoch, objects } => {
@@ -197,15 +212,21 @@ impl Controller {
     fn step(&mut self) -> Duration {
         let now = Clock::now();
         let tenure = self.leadership.borrow().tenure(now);
-        if tenure.is_some() != self.leading {
-            self.leading = tenure.is_some();
-            self.led(self.leading);
+        let number = tenure.map(|tenure| tenure.number);
+        if number != self.leading {
+            // Between two looks one tenure may have ended and another begun.
+            if self.leading.take().is_some() {
+                self.lost();
+            }
+            if let Some(number) = number {
+                self.leads(number);
+            }
         }
         let order = *self.epochs.borrow();
         let synced = FOLLOWED.iter().all(|kind| self.synced.get(kind).is_some_and(|e| *e >= order));
-        if self.leading && synced && !self.planner.is_active() {
+        if let Some(tenure) = tenure.filter(|_| synced && !self.planner.is_active()) {
             self.planner.activate();
-            if let Some(tenure) = tenure.filter(|tenure| tenure.seized) {
+            if tenure.seized || self.resumed {
                 // The last holder may have sent writes to just these before it was paused. Each is
                 // given a new version before anything is decided for good.
                 let unfenced = self.planner.dirty().cloned().collect();
@@ -216,6 +237,10 @@ impl Controller {
                 "assigning: {served} services have addresses, {waiting} wait, {} are to be written",
                 self.planner.dirty().count()
             );
+        }
+        if let Some((_, unfenced)) = &mut self.fencing {
+            // Nothing is decided for what is not in sight any more, and no answer would tell.
+            unfenced.retain(|owner| self.planner.knows(owner));
         }
         if self.fencing.as_ref().is_some_and(|(_, unfenced)| unfenced.is_empty()) {
             self.fencing = None;
@@ -234,168 +259,27 @@ impl Controller {
         self.next_round(now)
     }
 
-    fn led(&mut self, leading: bool) {
-        if leading {
-            tracing::info!("holding the lease: this replica assigns addresses");
-            if !std::mem::take(&mut self.lists_follow) {
-                // What was listed before may lack what the last holder wrote.
-                self.epochs.send_modify(|epoch| *epoch += 1);
-            }
-        } else {
-            tracing::warn!("the lease is lost: this replica assigns nothing");
-            self.planner.deactivate();
-            self.jobs.abort_all();
-            self.under_way.clear();
-            self.retries.clear();
-            self.cleaning.clear();
-            self.fencing = None;
+    fn leads(&mut self, number: u64) {
+        tracing::info!("holding the lease: this replica assigns addresses");
+        self.resumed = self.led == Some(number);
+        (self.leading, self.led) = (Some(number), Some(number));
+        if self.lists_follow.take() != Some(number) {
+            // What was listed before may lack what the last holder wrote.
+            self.epochs.send_modify(|epoch| *epoch += 1);
         }
     }
 
-    fn begin_jobs(&mut self, now: Instant) {
-        if !self.planner.is_active() {
-            return;
-        }
-        if self.planner.dirty().next().is_none() {
-            self.retries.clear();
-        }
-        let mut begun = Vec::new();
-        if let Some((transitions, unfenced)) = &self.fencing {
-            for owner in unfenced {
-                let busy = self.under_way.contains(owner)
-                    || self.retries.get(owner).is_some_and(|(_, at)| *at > now)
-                    || !self.pace.allows(now, self.jobs.len() + begun.len());
-                if let Some(write) = self.planner.fence(owner, *transitions).filter(|_| !busy) {
-                    begun.push(Job::Write(write));
-                }
-            }
-            self.begin(begun);
-            return;
-        }
-        for owner in self.planner.dirty() {
-            if !self.pace.allows(now, self.jobs.len() + begun.len()) {
-                break;
-            }
-            let waits = self.retries.get(owner).is_some_and(|(_, at)| *at > now);
-            if waits || self.under_way.contains(owner) {
-                continue;
-            }
-            if let Some(write) = self.planner.write(owner, Clock::unix_seconds()) {
-                begun.push(Job::Write(write));
-            }
-        }
-        while self.pace.allows(now, self.jobs.len() + begun.len()) {
-            let Some(owner) = self.cleaning.pop() else { break };
-            begun.push(Job::Clean(owner));
-        }
-        self.begin(begun);
-    }
-
-    fn begin(&mut self, jobs: Vec<Job>) {
-        for job in jobs {
-            self.under_way.insert(job.owner().clone());
-            let (client, leadership) = (self.client.clone(), self.leadership.clone());
-            self.jobs.spawn(job.run(client, leadership));
-        }
-    }
-
-    fn answered(&mut self, outcome: Option<Outcome>) {
-        // A job that was called off says nothing.
-        let Some(Outcome { owner, answer }) = outcome else { return };
-        self.under_way.remove(&owner);
-        let now = Clock::now();
-        match answer {
-            Answer::Accepted { object, notes } => {
-                self.pace.succeeded();
-                self.retries.remove(&owner);
-                self.fenced(&owner);
-                let key = object.key.clone();
-                let uid = object.uid.clone();
-                self.planner.note(Change::Applied(object));
-                self.tell(&key, &uid, &notes);
-            }
-            Answer::Changed(Some(object)) => {
-                // Whoever changed it did so before: a fence is tried again with the new version.
-                self.retries.remove(&owner);
-                self.planner.note(Change::Applied(object));
-            }
-            Answer::Done => self.pace.succeeded(),
-            // It is gone; the watch will tell.
-            Answer::Changed(None) => {
-                self.fenced(&owner);
-                self.retry(owner, now);
-            }
-            Answer::TooLate => self.retry(owner, now),
-            Answer::Overloaded(wait) => {
-                tracing::info!("the server asks for fewer writes");
-                self.pace.overloaded(now, wait);
-                self.retry(owner, now);
-            }
-            Answer::Failed(why) => {
-                tracing::warn!("cannot write the status of {owner}: {why}; trying again");
-                self.retry(owner, now);
-            }
-        }
-    }
-
-    /// What the last holder may have sent to this service is refused by now, or the service is gone.
-    fn fenced(&mut self, owner: &Owner) {
-        if let Some((_, unfenced)) = &mut self.fencing {
-            unfenced.remove(owner);
-        }
-    }
-
-    fn tell(&self, key: &Key, uid: &str, notes: &[Note]) {
-        for note in notes {
-            let Key { namespace, name, .. } = key;
-            if note.warning {
-                tracing::warn!("{namespace}/{name}: {}", note.message);
-            } else {
-                tracing::info!("{namespace}/{name}: {}", note.message);
-            }
-            self.recorder.tell(key, uid, "Assign", note);
-        }
-    }
-
-    fn retry(&mut self, owner: Owner, now: Instant) {
-        let (times, at) = self.retries.entry(owner).or_insert((0, now));
-        *at = now + (RETRY * (1 << (*times).min(8))).min(LONGEST_RETRY);
-        *times += 1;
-    }
-
-    fn report(&mut self, synced: bool) {
-        let counts = self.planner.counts();
-        let role = match &*self.leadership.borrow() {
-            Leadership::Leading(_) => {
-                format!("assigning: {} served, {} waiting", counts.0, counts.1)
-            }
-            Leadership::Standby { holder: Some(holder) } => format!("standing by for {holder}"),
-            Leadership::Standby { holder: None } => "standing by: nobody assigns".to_owned(),
-            Leadership::Unknown => "waiting for the lease".to_owned(),
-        };
-        let troubles = &self.troubles;
-        let listed = FOLLOWED.iter().all(|kind| self.synced.contains_key(kind));
-        self.health.round(match (listed, troubles.is_empty()) {
-            (true, true) => Ok(role),
-            // What is known serves, and says that it is old.
-            (true, false) => Ok(format!("{role}; stale: {}", troubles)),
-            (false, true) => Err("not all objects are listed yet".to_owned()),
-            (false, false) => Err(troubles.to_string()),
-        });
-        if synced && self.leading && self.said != Some(counts) {
-            self.said = Some(counts);
-            let lost = self.recorder.lost();
-            tracing::debug!("{} served, {} waiting, {lost} events lost", counts.0, counts.1);
-        }
-    }
-
-    /// Until something is due by itself.
-    fn next_round(&self, now: Instant) -> Duration {
-        let tenure = self.leadership.borrow().tenure(now).map(|tenure| tenure.not_after);
-        let pace = self.pace.opens_at(now);
-        let retry = self.retries.iter().filter(|(owner, _)| !self.under_way.contains(*owner));
-        let retry = retry.map(|(_, (_, at))| *at).filter(|at| *at > now).min();
-        let soonest = [tenure, pace, retry].into_iter().flatten().min();
-        soonest.map_or(ROUND, |at| (at - now).min(ROUND)).max(Duration::from_millis(1))
+    fn lost(&mut self) {
+        tracing::warn!("the lease is lost: this replica assigns nothing");
+        self.planner.deactivate();
+        // With the answers that have come already: they belong to the tenure that is over.
+        self.jobs = JoinSet::new();
+        self.under_way.clear();
+        self.retries.clear();
+        self.cleaning.clear();
+        self.fencing = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

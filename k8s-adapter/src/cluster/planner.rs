@@ -181,7 +181,7 @@ impl Planner {
         }
         let verdict = before.map_or(Verdict::Open, |entry| entry.verdict);
         self.left.remove(&name);
-        self.services.insert(name, Entry { object, age, ask, held, verdict });
+        self.services.insert(name, Entry { object, age, ask, held, verdict, outside: false });
     }
 
     fn gone(&mut self, name: &Owner, last: Option<&Object>) {
@@ -262,6 +262,16 @@ impl Planner {
             self.due = self.services.values().map(|entry| entry.age.clone()).collect();
             self.waiting.clear();
         }
+        // Who says that it has something comes before who asks for something. Once is enough: what is
+        // refused below is not to be had again by what its status still says.
+        for age in &self.due {
+            if let (Some(entry), Some(allocator)) =
+                (self.services.get_mut(&age.owner), &mut self.allocator)
+                && (entry.outside || allocator.assignment(&age.owner).is_none())
+            {
+                entry.restore(allocator);
+            }
+        }
         while !self.due.is_empty() {
             let due = std::mem::take(&mut self.due);
             let incomplete = self.book.incomplete();
@@ -293,6 +303,20 @@ impl Planner {
     /// Services that may have to be written, in no hurry of their own.
     pub(crate) fn dirty(&self) -> impl Iterator<Item = &Owner> {
         self.dirty.iter()
+    }
+
+    /// Whether a service is in sight.
+    pub(crate) fn knows(&self, owner: &Owner) -> bool {
+        self.services.contains_key(owner)
+    }
+
+    /// Takes note of a service as a write of ours found it, or left it, unless it went out of sight
+    /// meanwhile or another came in its place: the watch knows better.
+    pub(crate) fn note_answer(&mut self, object: Object) {
+        let known = self.services.get(&owner(&object.key));
+        if known.is_some_and(|known| known.object.uid == object.uid) {
+            self.service(object);
+        }
     }
 
     /// What is to be written of a service, if anything still is.

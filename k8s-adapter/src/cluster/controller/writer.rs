@@ -35,6 +35,8 @@ pub(super) enum Job {
 
 pub(super) struct Outcome {
     pub(super) owner: Owner,
+    /// It was looked after, and not written.
+    pub(super) cleaned: bool,
     pub(super) answer: Answer,
 }
 
@@ -62,17 +64,22 @@ impl Job {
         }
     }
 
+    /// Does it, in the tenure `number` only.
     pub(super) async fn run(
         self,
         client: Client,
         leadership: watch::Receiver<Leadership>,
+        number: u64,
     ) -> Outcome {
         let owner = self.owner().clone();
+        let cleaned = matches!(self, Self::Clean(_));
         // What is sent must be accepted within the lease that it was decided under: a write that
         // comes later finds another version, or is the same that the next holder would make.
         let now = Clock::now();
         let tenure = leadership.borrow().tenure(now);
-        let Some(tenure) = tenure else { return Outcome { owner, answer: Answer::TooLate } };
+        let Some(tenure) = tenure.filter(|tenure| tenure.number == number) else {
+            return Outcome { owner, cleaned, answer: Answer::TooLate };
+        };
         let patience = PATIENCE.min(tenure.not_after - now);
         let doing = async {
             match self {
@@ -85,7 +92,7 @@ impl Job {
             Ok(Err(error)) => failed(&error),
             Err(_) => Answer::Failed("no answer in time".to_owned()),
         };
-        Outcome { owner, answer }
+        Outcome { owner, cleaned, answer }
     }
 }
 

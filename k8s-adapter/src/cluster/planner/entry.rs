@@ -73,6 +73,8 @@ pub(super) struct Entry {
     /// What its status says it has.
     pub(super) held: Vec<IpAddr>,
     pub(super) verdict: Verdict,
+    /// Some of what its status says was in no pool when it was last restored.
+    pub(super) outside: bool,
 }
 
 /// Something to tell about a service once it is true.
@@ -94,29 +96,32 @@ pub(crate) struct Write {
 
 impl Entry {
     /// Takes back what the status says, as far as it can be.
-    pub(super) fn restore(&self, allocator: &mut Allocator) -> Vec<LostReason> {
-        let request = match &self.ask {
-            Ask::For(request) | Ask::Broken(_, Some(request)) if !self.held.is_empty() => request,
-            _ => return Vec::new(),
-        };
-        let lost = allocator.restore(request, &self.held).lost;
-        lost.into_iter().map(|lost| lost.why).collect()
+    pub(super) fn restore(&mut self, allocator: &mut Allocator) {
+        self.outside = false;
+        if let Ask::For(request) | Ask::Broken(_, Some(request)) = &self.ask
+            && !self.held.is_empty()
+        {
+            let lost = allocator.restore(request, &self.held).lost;
+            self.outside = lost.iter().any(|lost| lost.why == LostReason::OutsidePools);
+        }
     }
 
     /// Decides, and says whether an address may have become free.
     pub(super) fn decide(&mut self, allocator: &mut Allocator, incomplete: bool) -> bool {
+        let before = allocator.assignment(&self.age.owner);
+        if before.is_none() || self.outside {
+            self.restore(allocator);
+        }
         let owner = &self.age.owner;
-        let before = allocator.assignment(owner);
-        let lost = if before.is_none() { self.restore(allocator) } else { Vec::new() };
         let (verdict, freed) = match &self.ask {
             Ask::Foreign | Ask::Nothing => (Verdict::Unserved, allocator.release(owner).is_some()),
             Ask::Broken(why, _) => (Verdict::Broken(why.clone()), false),
             Ask::For(_) if self.object.deleting && before.is_none() => (Verdict::Kept, false),
-            Ask::For(_) if incomplete && lost.contains(&LostReason::OutsidePools) => {
-                (Verdict::Kept, allocator.release(owner).is_some())
-            }
+            // What is in a pool stays its own meanwhile.
+            Ask::For(_) if incomplete && self.outside => (Verdict::Kept, false),
             Ask::For(request) => match allocator.allocate(request) {
                 Ok(now) => {
+                    self.outside = false;
                     let freed = before.is_some_and(|before| {
                         before.addresses.iter().any(|address| !now.addresses.contains(address))
                     });
@@ -250,11 +255,13 @@ impl Entry {
         Some(Write { owner: self.age.owner.clone(), body, notes })
     }
 
-    /// A write that changes nothing but the version.
+    /// A write that changes nothing but the version. With the version that it changes it is never
+    /// what an earlier fence left there: a write without a difference would not move the version.
     pub(super) fn fence(&self, transitions: u32) -> Write {
+        let version = self.object.version.as_str();
         let body = json!({ "metadata": {
-            "resourceVersion": self.object.version.as_str(),
-            "annotations": { FENCE_ANNOTATION: transitions.to_string() },
+            "resourceVersion": version,
+            "annotations": { FENCE_ANNOTATION: format!("{transitions}-{version}") },
         }});
         Write { owner: self.age.owner.clone(), body, notes: Vec::new() }
     }

@@ -167,6 +167,56 @@ fn an_invalid_pool_takes_nothing_from_its_services_also_after_a_restart() {
 }
 
 #[test]
+fn a_pool_that_is_mended_later_serves_who_has_its_addresses_before_who_waits() {
+    let mut planner = planner([
+        pool("lan", "nonsense"),
+        applied(service("older", 1)),
+        applied(with_address(service("younger", 2), "192.0.2.10")),
+    ]);
+    planner.note(pool("lan", "192.0.2.10-192.0.2.20"));
+    planner.turn();
+    assert_eq!(addresses(&planner, "younger"), ["192.0.2.10"]);
+    assert_eq!(addresses(&planner, "older"), ["192.0.2.11"]);
+    assert_eq!(dirty(&planner), ["default/older"]);
+}
+
+#[test]
+fn what_was_refused_and_is_not_cleared_yet_does_not_keep_the_others_busy() {
+    let mut planner = planner([
+        pool("lan", "192.0.2.10-192.0.2.11"),
+        applied(with_address(service("a", 1), "192.0.2.10")),
+        applied(with_address(service("b", 2), "192.0.2.11")),
+        applied(service("c", 3)),
+    ]);
+    let mut other = with_address(service("a", 4), "192.0.2.10");
+    other["spec"]["loadBalancerIP"] = json!("198.51.100.1");
+    planner.note(applied(other.clone()));
+    planner.turn();
+    assert_eq!(addresses(&planner, "c"), ["192.0.2.10"]);
+    planner.note(pool("lan", "192.0.2.10-192.0.2.12"));
+    planner.turn();
+    assert_eq!(addresses(&planner, "c"), ["192.0.2.10"]);
+    assert!(addresses(&planner, "a").is_empty());
+}
+
+#[test]
+fn half_of_its_addresses_outside_of_valid_pools_takes_neither_half() {
+    let mut dual = with_address(service("web", 2), "192.0.2.10");
+    dual["spec"]["clusterIPs"] = json!(["10.96.0.1", "fd00::1"]);
+    dual["spec"]["ipFamilyPolicy"] = json!("RequireDualStack");
+    let entries = dual["status"]["loadBalancer"]["ingress"].as_array_mut().unwrap();
+    entries.push(json!({"ip": "2001:db8::10"}));
+    let planner = planner([
+        pool("lan", "192.0.2.10-192.0.2.20"),
+        pool("six", "nonsense"),
+        applied(service("older", 1)),
+        applied(dual),
+    ]);
+    assert_eq!(dirty(&planner), ["default/older"]);
+    assert_eq!(addresses(&planner, "older"), ["192.0.2.11"], "the other half is not free");
+}
+
+#[test]
 fn an_invalid_change_of_a_pool_leaves_its_last_valid_state() {
     let mut planner = planner([pool("lan", "192.0.2.10-192.0.2.20"), applied(service("web", 1))]);
     planner.note(pool("lan", "nonsense"));

@@ -10,10 +10,11 @@ use std::{
 
 use hyper::Method;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::{
     server::{Fault, Server},
-    world::{Controller, a_while, addresses, eventually, pool, served, service},
+    world::{Controller, a_while, addresses, eventually, lease_of, pool, served, service},
 };
 
 async fn with_pool() -> Server {
@@ -109,7 +110,7 @@ async fn one_watch_that_fails_holds_up_no_other() {
 #[tokio::test]
 async fn who_cannot_renew_writes_nothing_after_its_lease() {
     let server = with_pool().await;
-    let _controller = Controller::start(&server, "a");
+    let _controller = Controller::with_short_lease(&server, "a");
     server.put("services", service("first"));
     eventually("an address", || !addresses(&server, "first").is_empty()).await;
     // Renewals get no answer, and no error: a client that waits would wait for ever.
@@ -125,27 +126,123 @@ async fn who_cannot_renew_writes_nothing_after_its_lease() {
 #[tokio::test]
 async fn a_write_from_before_the_end_of_a_lease_is_refused_after_the_next_holder_wrote() {
     let server = with_pool().await;
-    let held_back = Arc::new(AtomicU32::new(0));
-    let count = Arc::clone(&held_back);
+    let (gate, held_back) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+    let (late, count) = (Arc::clone(&gate), Arc::clone(&held_back));
     server.script(move |asked| {
         let first = asked.method == Method::PATCH && count.fetch_add(1, Ordering::Relaxed) == 0;
-        // Longer than the lease: the next holder has decided and written by then.
-        first.then_some(Fault::Slow(Duration::from_secs(8)))
+        first.then(|| Fault::Late(Arc::clone(&late)))
     });
     server.put("services", service("web"));
-    let first = Controller::start(&server, "a");
+    let first = Controller::with_short_lease(&server, "a");
     eventually("a write under way", || held_back.load(Ordering::Relaxed) > 0).await;
     first.kill();
     server.put("services", served("other", "192.0.2.10"));
-    let _second = Controller::start(&server, "b");
+    let _second = Controller::with_short_lease(&server, "b");
     eventually("an address", || addresses(&server, "web") == ["192.0.2.11"]).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(addresses(&server, "web"), ["192.0.2.11"], "the late write changed nothing");
+    gate.notify_one();
+    eventually("the late write", || server.late() == [409]).await;
+    assert_eq!(addresses(&server, "web"), ["192.0.2.11"], "it changed nothing");
     let writes = server.service_writes();
     assert_eq!(writes.len(), 3, "the late one, a fence, and the address");
     assert!(writes[1].body["status"].is_null(), "{}", writes[1].body);
-    assert_eq!(writes[1].body["metadata"]["annotations"]["vipcast.io/fenced-by"], "1");
+    let fence = &writes[1].body["metadata"];
+    let version = fence["resourceVersion"].as_str().unwrap();
+    assert_eq!(fence["annotations"]["vipcast.io/fenced-by"], format!("1-{version}"));
     let web = server.get("services", "default", "web").unwrap();
     let annotations = web["metadata"]["annotations"].as_object().unwrap();
     assert!(!annotations.contains_key("vipcast.io/fenced-by"), "it does not stay");
+}
+
+#[tokio::test]
+async fn a_container_that_is_started_anew_fences_what_it_wrote_before() {
+    let server = with_pool().await;
+    let (gate, held_back) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+    let (late, count) = (Arc::clone(&gate), Arc::clone(&held_back));
+    server.script(move |asked| {
+        let first = asked.method == Method::PATCH && count.fetch_add(1, Ordering::Relaxed) == 0;
+        first.then(|| Fault::Late(Arc::clone(&late)))
+    });
+    // With what a fence of the same tenure left there.
+    let mut web = service("web");
+    web["metadata"]["annotations"] = json!({"vipcast.io/fenced-by": "0"});
+    server.put("services", web);
+    let first = Controller::start(&server, "a");
+    eventually("a write under way", || held_back.load(Ordering::Relaxed) > 0).await;
+    first.kill();
+    let before = server.get("services", "default", "web").unwrap();
+    let _again = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.10"]).await;
+    let writes = server.service_writes();
+    assert_eq!(writes.len(), 3, "the late one, a fence, and the address");
+    assert!(writes[1].body["status"].is_null(), "{}", writes[1].body);
+    let fence = &writes[1].body["metadata"]["annotations"]["vipcast.io/fenced-by"];
+    assert_ne!(*fence, before["metadata"]["annotations"]["vipcast.io/fenced-by"]);
+    gate.notify_one();
+    eventually("the late write", || server.late() == [409]).await;
+}
+
+#[tokio::test]
+async fn a_service_that_goes_before_it_is_fenced_holds_up_no_other() {
+    let server = with_pool().await;
+    server.put("leases", lease_of("a"));
+    server.put("services", service("gone"));
+    server.put("services", service("web"));
+    server.script(|asked| {
+        let fence = asked.method == Method::PATCH && asked.path.contains("/gone/");
+        fence.then_some(Fault::Status(500, None))
+    });
+    let _controller = Controller::start(&server, "a");
+    eventually("an attempt", || {
+        server.service_writes().iter().any(|write| write.path.contains("/gone/"))
+    })
+    .await;
+    server.delete("services", "default", "gone");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.10"]).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_after_the_deletion_does_not_bring_the_service_back() {
+    let server = with_pool().await;
+    let gate = Arc::new(Notify::new());
+    let late = Arc::clone(&gate);
+    server.script(move |asked| {
+        let write = asked.method == Method::PATCH && asked.path.contains("/web/");
+        write.then(|| Fault::LateAnswer(Arc::clone(&late)))
+    });
+    server.put("services", service("web"));
+    let _controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.10"]).await;
+    server.delete("services", "default", "web");
+    // What comes after the deletion in the watch is served: the deletion was seen.
+    let mut marker = service("marker");
+    marker["spec"]["loadBalancerIP"] = json!("192.0.2.50");
+    server.put("services", marker);
+    eventually("an address", || !addresses(&server, "marker").is_empty()).await;
+    gate.notify_one();
+    a_while().await;
+    server.put("services", service("next"));
+    eventually("an address", || !addresses(&server, "next").is_empty()).await;
+    assert_eq!(addresses(&server, "next"), ["192.0.2.10"], "nobody has it");
+}
+
+#[tokio::test]
+async fn marks_that_could_not_be_taken_off_are_tried_again() {
+    let server = with_pool().await;
+    let _controller = Controller::start(&server, "a");
+    server.put("services", service("web"));
+    eventually("an address", || !addresses(&server, "web").is_empty()).await;
+    let once = AtomicU32::new(0);
+    server.script(move |asked| {
+        let look = asked.method == Method::GET && asked.path.ends_with("/services/web");
+        (look && once.fetch_add(1, Ordering::Relaxed) == 0).then_some(Fault::Status(500, None))
+    });
+    let mut web = server.get("services", "default", "web").unwrap();
+    web["spec"]["type"] = json!("ClusterIP");
+    web["status"]["loadBalancer"] = json!({});
+    server.put("services", web);
+    eventually("no marks", || {
+        let web = server.get("services", "default", "web").unwrap();
+        web["metadata"]["annotations"].as_object().unwrap().is_empty()
+    })
+    .await;
 }

@@ -1,6 +1,7 @@
 //! An API server that does as a test says: lists, watches, versions and conflicts as the real one,
 //! and faults on demand.
 
+mod faults;
 mod objects;
 
 use std::{
@@ -8,7 +9,6 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
 };
 
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
@@ -25,40 +25,11 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
+pub(super) use faults::{Asked, Fault};
 use objects::{event, patched, selected};
 
 type Body = BoxBody<Bytes, std::io::Error>;
 type Key = (String, String, String);
-
-/// What may be wrong with an answer.
-#[derive(Clone, Debug)]
-pub(super) enum Fault {
-    /// This status, perhaps with a time to wait.
-    Status(u16, Option<u32>),
-    /// No answer at all.
-    Hang,
-    /// The answer, later.
-    Slow(Duration),
-    /// Of a watch: these texts in place of what happens, then its end.
-    Script(Vec<String>),
-    /// Of a watch: silence for ever.
-    Silence,
-}
-
-/// One request that came in.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) body: Value,
-}
-
-impl Asked {
-    pub(super) fn is_watch(&self) -> bool {
-        self.query.contains("watch=true")
-    }
-}
 
 type Script = Box<dyn FnMut(&Asked) -> Option<Fault> + Send>;
 
@@ -72,6 +43,8 @@ struct State {
     history: Vec<(u64, String, Option<Value>, Option<Value>)>,
     asked: Vec<Asked>,
     script: Option<Script>,
+    /// What requests were answered that came late.
+    late: Vec<u16>,
 }
 
 #[derive(Clone)]
@@ -127,6 +100,11 @@ impl Server {
     /// All requests so far.
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()
+    }
+
+    /// The statuses of the answers to requests that came late.
+    pub(super) fn late(&self) -> Vec<u16> {
+        self.state().late.clone()
     }
 
     /// The writes to services so far.
@@ -199,6 +177,21 @@ impl Server {
         match fault {
             None => {}
             Some(Fault::Slow(wait)) => tokio::time::sleep(wait).await,
+            Some(Fault::Late(gate)) => {
+                let server = self.clone();
+                let serving = tokio::spawn(async move {
+                    gate.notified().await;
+                    let answer = server.serve(&asked);
+                    server.state().late.push(answer.status().as_u16());
+                    answer
+                });
+                return serving.await.unwrap();
+            }
+            Some(Fault::LateAnswer(gate)) => {
+                let answer = self.serve(&asked);
+                gate.notified().await;
+                return answer;
+            }
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Status(code, wait)) => return status(code, "as the test says", wait),
             Some(Fault::Script(lines)) => {

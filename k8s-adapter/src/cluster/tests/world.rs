@@ -33,6 +33,14 @@ pub(super) fn served(name: &str, address: &str) -> Value {
     service
 }
 
+/// The lease as a holder left it that did not give it up.
+pub(super) fn lease_of(holder: &str) -> Value {
+    json!({
+        "metadata": {"name": "vipcast-controller", "namespace": NAMESPACE},
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 30, "leaseTransitions": 4},
+    })
+}
+
 /// A running controller.
 pub(super) struct Controller {
     stop: Option<oneshot::Sender<()>>,
@@ -40,11 +48,22 @@ pub(super) struct Controller {
 }
 
 impl Controller {
+    /// With a lease that a busy machine renews in time.
     pub(super) fn start(server: &Server, identity: &str) -> Self {
+        let ms = Duration::from_millis;
+        Self::with_lease(server, identity, (ms(30_000), ms(20_000), ms(300)))
+    }
+
+    /// With a lease that ends soon, for tests of its end.
+    pub(super) fn with_short_lease(server: &Server, identity: &str) -> Self {
+        let ms = Duration::from_millis;
+        Self::with_lease(server, identity, (ms(3_000), ms(1_500), ms(300)))
+    }
+
+    fn with_lease(server: &Server, identity: &str, times: (Duration, Duration, Duration)) -> Self {
         let (stop, stopped) = oneshot::channel();
         let mut config = ControllerConfig::new(NAMESPACE, identity);
-        let ms = Duration::from_millis;
-        config.lease_times = (ms(3_000), ms(1_500), ms(300));
+        config.lease_times = times;
         let client = server.client();
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
