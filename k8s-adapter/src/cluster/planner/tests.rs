@@ -206,14 +206,17 @@ fn half_of_its_addresses_outside_of_valid_pools_takes_neither_half() {
     dual["spec"]["ipFamilyPolicy"] = json!("RequireDualStack");
     let entries = dual["status"]["loadBalancer"]["ingress"].as_array_mut().unwrap();
     entries.push(json!({"ip": "2001:db8::10"}));
-    let planner = planner([
+    let mut planner = planner([
         pool("lan", "192.0.2.10-192.0.2.20"),
         pool("six", "nonsense"),
         applied(service("older", 1)),
         applied(dual),
     ]);
     assert_eq!(dirty(&planner), ["default/older"]);
-    assert_eq!(addresses(&planner, "older"), ["192.0.2.11"], "the other half is not free");
+    planner.note(applied(service("next", 3)));
+    planner.turn();
+    assert_eq!(addresses(&planner, "older"), ["192.0.2.11"]);
+    assert_eq!(addresses(&planner, "next"), ["192.0.2.12"], "the other half is not free");
 }
 
 #[test]
