@@ -15,6 +15,8 @@ use anstyle::{AnsiColor, Style};
 use vipcast_lab::{Cluster, Probe, Topology, enter};
 
 pub(crate) mod bgp;
+#[cfg(feature = "kube")]
+pub(crate) mod kube;
 
 type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 

@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods)]
 
 mod demo;
+#[cfg(feature = "kube")]
+mod kube_race;
 
 use std::{
     env, error,
@@ -23,9 +25,12 @@ usage: lab check            build a network, fetch a page through it, say whethe
                             three nodes that run vipcast, a client, a takeover
        lab demo bgp [--announce PROGRAM]
                             two nodes that announce by BGP, a BIRD between them and a client
+       lab demo kube --vipcast PROGRAM --root FOLDER
+                            the same in a cluster with a real control plane (feature `kube`)
        lab race failover    measure vipcast beside its rivals; `lab race` says how
        lab race bgp         the same for BGP speakers
-       lab race respond     measure what an answer to an ARP question costs";
+       lab race respond     measure what an answer to an ARP question costs
+       lab race kube        the controller before a real API server (feature `kube`)";
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -38,6 +43,8 @@ fn main() -> ExitCode {
             Some(options) => demo::bgp::run(&options),
             None => return usage(),
         },
+        #[cfg(feature = "kube")]
+        ["demo", "kube", ref options @ ..] => demo::kube::run(options),
         ["demo", ref options @ ..] => match demo::Options::parse(options) {
             Some(options) => demo::run(&options),
             None => return usage(),
@@ -45,6 +52,8 @@ fn main() -> ExitCode {
         ["race", "failover", ref options @ ..] => failover(options),
         ["race", "bgp", ref options @ ..] => bgp_race(options),
         ["race", "respond", ref options @ ..] => respond(options),
+        #[cfg(feature = "kube")]
+        ["race", "kube", ref options @ ..] => kube_race::run(options),
         ["race", ..] => {
             eprintln!("{}\n{}\n{}", race::USAGE, race::bgp::USAGE, race::respond::USAGE);
             return ExitCode::from(2);

@@ -2,8 +2,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "a real API server answers in real time")]
 
+#[path = "kube/controller.rs"]
+mod controller;
 #[path = "kube/rig.rs"]
 mod rig;
+#[path = "kube/rights.rs"]
+mod rights;
+#[path = "kube/speaker.rs"]
+mod speaker;
 #[path = "kube/support.rs"]
 mod support;
 
@@ -12,5 +18,7 @@ use std::process::ExitCode;
 use vipcast_lab::harness;
 
 fn main() -> ExitCode {
-    harness::main(rig::tests())
+    harness::main(
+        [rig::tests(), controller::tests(), speaker::tests()].into_iter().flatten().collect(),
+    )
 }

@@ -9,7 +9,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::console::{Progress, duration};
-use crate::install::{BGP_DEMO_PACKAGES, ensure_debian_packages};
+use crate::install::{
+    ASSETS, BGP_DEMO_PACKAGES, KUBE_PACKAGES, ensure_control_plane, ensure_debian_packages,
+};
 use crate::programs;
 use crate::workspace::Workspace;
 
@@ -32,12 +34,16 @@ pub(crate) struct Args {
 enum Other {
     /// Two nodes announce one address by BGP, BIRD shares the traffic between them, and one of them dies.
     Bgp,
+    /// In a cluster: install, quick start, and two deaths, the second without an API server. As root; the first time it
+    /// builds Kubernetes, with Go.
+    Kube,
 }
 
 /// The command `demo`. Its exit code is the lab's.
 pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     match args.other {
         Some(Other::Bgp) => bgp(),
+        Some(Other::Kube) => kube(),
         None => layer2(args),
     }
 }
@@ -76,6 +82,22 @@ fn bgp() -> Result<ExitCode> {
     eprintln!("built in {}", duration(time));
     let mut command = Command::new(programs.bin("lab")?);
     command.args(bgp_lab_args(programs.examples_dir()?));
+    hand_over(command)
+}
+
+fn kube() -> Result<ExitCode> {
+    let workspace = Workspace::load()?;
+    let mut progress = Progress::start("building vipcast and its lab");
+    let root = fs::metadata("/proc/self")?.uid() == 0;
+    ensure_debian_packages(&mut progress, root, KUBE_PACKAGES)?;
+    let assets = ensure_control_plane(&mut progress, &workspace)?;
+    let packages = ["-p", "vipcast", "-p", "vipcast-lab", "--bins", "--features"];
+    let packages = [&packages[..], &["vipcast/cluster,vipcast-lab/kube"]].concat();
+    let programs = programs::build(&mut progress, &workspace, &packages)?;
+    drop(progress);
+    let mut command = Command::new(programs.bin("lab")?);
+    command.env(ASSETS, assets).args(["demo", "kube", "--vipcast"]);
+    command.arg(programs.bin("vipcast")?).arg("--root").arg(&workspace.root);
     hand_over(command)
 }
 

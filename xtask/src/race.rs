@@ -2,6 +2,7 @@
 
 mod bgp;
 mod failover;
+mod kube;
 mod respond;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ enum Race {
     Bgp(bgp::Args),
     Failover(failover::Args),
     Respond(respond::Args),
+    Kube(kube::Args),
 }
 
 /// The command `race`.
@@ -32,5 +34,6 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
         Race::Bgp(args) => bgp::run(args),
         Race::Failover(args) => failover::run(args),
         Race::Respond(args) => respond::run(args),
+        Race::Kube(args) => kube::run(args),
     }
 }

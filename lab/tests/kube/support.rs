@@ -2,19 +2,26 @@
 
 use std::{
     error,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use vipcast_lab::{
     Host,
-    kube::{KubeCluster, SERVICES},
+    kube::{Installed, KubeCluster, SERVICES},
+    vipcast,
 };
 
 /// Long enough for a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
+
+/// The root of the workspace: tests run in their package's folder.
+pub(crate) fn workspace() -> Outcome<PathBuf> {
+    Ok(std::fs::canonicalize("..")?)
+}
 
 /// Calls `attempt` until it succeeds.
 pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Outcome<T>) -> Outcome<T> {
@@ -28,6 +35,11 @@ pub(crate) fn eventually<T>(what: &str, mut attempt: impl FnMut() -> Outcome<T>)
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
+}
+
+/// A cluster with what `deploy` installs.
+pub(crate) fn install(name: &str, nodes: u8, proxies: bool) -> Outcome<Installed> {
+    Ok(Installed::start(name, nodes, proxies, &workspace()?.join("deploy"), &vipcast()?)?)
 }
 
 /// A service before those pods: `spec` is added to what all have.
