@@ -16,7 +16,11 @@ use super::{
     slab::Slab,
     space::Space,
 };
-use crate::{CrossNamespace, Owner, Pools, Port, SharingRefusal, address::Address, hash};
+use crate::{
+    CrossNamespace, Owner, Pools, Port, SharingRefusal,
+    address::Address,
+    hash::{self, spread, tag},
+};
 
 /// Who holds what.
 #[derive(Clone, Debug)]
@@ -366,14 +370,4 @@ fn remove_alone(by_address: &mut HashTable<(u32, u32)>, address: Address, slot: 
     if let Ok(found) = by_address.find_entry(spread(entry.0), |other| *other == entry) {
         found.remove();
     }
-}
-
-/// Half of the hash of an address: enough to find it, and all that an entry needs to remember.
-pub(crate) fn tag(address: Address) -> u32 {
-    (hash::of_address(address) >> 32) as u32
-}
-
-/// A full hash again, as the table looks at both ends of it.
-pub(crate) fn spread(tag: u32) -> u64 {
-    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

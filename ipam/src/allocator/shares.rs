@@ -1,11 +1,10 @@
 use hashbrown::HashTable;
 
-use super::{
-    ledger::{spread, tag},
-    shared::Shared,
-    slab::Slab,
+use super::{shared::Shared, slab::Slab};
+use crate::{
+    address::Address,
+    hash::{spread, tag},
 };
-use crate::address::Address;
 
 /// The addresses with several holders or with one that would share, each with a number that it keeps.
 #[derive(Clone, Debug)]
