@@ -158,7 +158,12 @@ fn a_silent_client_is_moved() -> TestResult {
         assert_eq!(cluster.wait_for_page(&page(VIP))?, old.name(), "round {round}");
         let others: Vec<&String> = names.iter().filter(|name| *name != old.name()).collect();
         let capture = cluster.net.lab.capture(&cluster.net.client.port)?;
+        // An owner that reads the list after its successor defends once more; the second
+        // announcement ends that.
+        let process = cluster.process(old.name());
+        let seen = process.lines().len();
         cluster.set_alive(&others)?;
+        process.wait_for_line_after(seen, "silent about 172.18.0.10", LIMIT)?;
         let moved = move |entry: Option<&vipcast_lab::Neighbour>| {
             entry.is_some_and(|entry| entry.mac.is_some_and(|mac| mac != old_mac))
         };
