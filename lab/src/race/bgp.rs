@@ -13,16 +13,19 @@
 
 mod contender;
 mod receiver;
+mod record;
 mod run;
 mod speaker;
 mod table;
 mod wire;
+mod world;
 
 use std::path::PathBuf;
 
 pub use contender::Sender;
 pub use receiver::Receiver;
-pub use run::{Run, race};
+pub use record::Run;
+pub use run::race;
 
 /// What to race.
 #[derive(Debug, Clone)]

@@ -40,9 +40,6 @@ pub struct Programs {
     pub memberlist: Option<PathBuf>,
 }
 
-/// Long enough for a busy machine; what is waited for takes a few seconds.
-pub(super) const LIMIT: Duration = Duration::from_secs(30);
-
 impl Contender {
     /// All of them, in the order of the tables.
     pub const ALL: [Self; 7] = [

@@ -12,11 +12,11 @@ use serde::Serialize;
 use super::{
     Form, Options,
     asker::Asker,
-    contender::{LIMIT, VipcastSettings, start_vipcast},
+    contender::{VipcastSettings, start_vipcast},
     judge::first_claims,
     run::{MOST_STALL, stall},
     table::{Spread, grid},
-    world::{NEWCOMER, World},
+    world::{LIMIT, NEWCOMER, World},
 };
 use crate::{Mac, Process, Result, error::LabError};
 

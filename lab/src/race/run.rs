@@ -11,11 +11,10 @@ use rustix::process::Signal;
 use super::{
     Cell, Contender, Fault, Figures, Programs, Record,
     asker::{self, Asker},
-    contender::LIMIT,
     judge::{self, Sighting},
     priority,
     sieve::Sieve,
-    world::{NEWCOMER, SERVED, World},
+    world::{LIMIT, NEWCOMER, SERVED, World},
 };
 use crate::{
     Capture, Captured, Mac, Probe, ProbeReport, Probing, Process, Result, error::LabError,

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::{
@@ -20,6 +21,9 @@ pub(super) struct World {
     used: u16,
     _servers: Vec<Server>,
 }
+
+/// Long enough for a busy machine; what is waited for takes a few seconds.
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// How many nodes there are.
 pub(super) const NODES: u8 = 3;
@@ -100,7 +104,7 @@ impl World {
 
 /// Waits for a program that has one thing to do, and takes a failure for an error.
 pub(super) fn ended(process: &Process) -> Result<()> {
-    let status = process.wait(super::contender::LIMIT)?;
+    let status = process.wait(LIMIT)?;
     if status.success() {
         return Ok(());
     }

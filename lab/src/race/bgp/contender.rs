@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Options,
-    run::World,
     speaker::{dial, send},
     wire::prefix,
+    world::World,
 };
 use crate::{Bird, Gobgp, Process, Result, error::LabError};
 

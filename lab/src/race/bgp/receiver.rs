@@ -12,8 +12,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    run::World,
     speaker::{Seen, dial, listen, receive},
+    world::World,
 };
 use crate::{Bird, Capture, Result, error::LabError};
 

@@ -3,69 +3,10 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write,
-    net::Ipv4Addr,
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{Options, contender::Sender, receiver::Receiver, table};
-use crate::{Host, Lab, Port, Process, Result, error::LabError};
-
-/// One run: a line of the file. Times are in milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Run {
-    /// Who sent.
-    pub sender: Sender,
-    /// Who received.
-    pub receiver: Receiver,
-    /// How many prefixes.
-    pub routes: u32,
-    /// Why it does not count, if it does not.
-    pub void: Option<String>,
-    /// Until the first prefixes were read (raw receiver).
-    pub first: f64,
-    /// Until 99 of 100 were read (raw receiver).
-    pub p99: f64,
-    /// Until the last was there.
-    pub last: f64,
-    /// In how many UPDATEs they came (raw receiver).
-    pub updates: u32,
-    /// Seconds of processor time that the sender has used, from its start; none of the raw sender.
-    pub cpu: Option<f64>,
-    /// The most memory that it held, in MiB.
-    pub rss: Option<f64>,
-}
-
-/// Three machines on one switch.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) lab: Lab,
-    pub(super) sender: Host,
-    pub(super) receiver: Host,
-    /// Tells GoBGP what it is to send.
-    pub(super) feeder: Host,
-    pub(super) receiver_port: Port,
-    /// Of sender, receiver and feeder.
-    pub(super) addresses: [Ipv4Addr; 3],
-}
-
-impl World {
-    fn new() -> Result<Self> {
-        let lab = Lab::new("bgp race")?;
-        let lan = lab.add_bridge("lan")?;
-        let addresses = [1, 2, 3].map(|n| Ipv4Addr::new(192, 168, 7, n));
-        let join = |name, address: Ipv4Addr| {
-            let host = lab.add_host(name)?;
-            let port = lab.connect(&host, &lan, "eth0", &[&format!("{address}/24")])?;
-            Ok::<_, LabError>((host, port))
-        };
-        let (sender, _) = join("sender", addresses[0])?;
-        let (receiver, receiver_port) = join("receiver", addresses[1])?;
-        let (feeder, _) = join("feeder", addresses[2])?;
-        Ok(Self { lab, sender, receiver, feeder, receiver_port, addresses })
-    }
-}
+use super::{Options, contender::Sender, receiver::Receiver, record::Run, table, world::World};
+use crate::{Process, Result, error::LabError};
 
 /// Races all senders before both receivers, and prints what came of it.
 ///

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{contender::Sender, receiver::Receiver, run::Run};
+use super::{contender::Sender, receiver::Receiver, record::Run};
 use crate::race::table::Spread;
 
 /// A table for each receiver: least, middle and greatest time, and how often the raw sender's.

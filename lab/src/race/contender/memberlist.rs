@@ -4,8 +4,8 @@ use std::{net::Ipv4Addr, path::Path, process::Command};
 
 use crate::{Process, Result};
 
-use super::super::world::World;
-use super::{LIMIT, deliver_everywhere};
+use super::super::world::{LIMIT, World};
+use super::deliver_everywhere;
 
 /// Where its nodes meet, as in MetalLB.
 pub(super) const PORT: u16 = 7946;

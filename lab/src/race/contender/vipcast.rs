@@ -11,8 +11,7 @@ use std::{
 
 use crate::{Process, Result, error::LabError};
 
-use super::super::world::World;
-use super::LIMIT;
+use super::super::world::{LIMIT, World};
 
 /// Where its nodes meet here.
 pub(super) const PORT: u16 = 7977;
