@@ -1,12 +1,8 @@
-mod layer2;
+use std::path::PathBuf;
 
-use std::{net::IpAddr, path::PathBuf, time::Duration};
+use clap::{Args as Arguments, Parser, Subcommand};
 
-use anyhow::{Result, bail};
-use clap::{Args as Arguments, Parser, Subcommand, ValueEnum};
-use vipcast_announcer::Deliver;
-
-pub(crate) use layer2::Layer2Args;
+use crate::options::{DeliverArg, ElectionArgs, Layer2Args, Output};
 
 /// Service addresses for bare-metal clusters: assigns them from pools, elects a node for each, and
 /// announces them to the network.
@@ -47,7 +43,7 @@ pub(crate) enum Command {
     Run(RunArgs),
     Check(CheckArgs),
     Plan(PlanArgs),
-    WhoHas(WhoHasArgs),
+    WhoHas(crate::who_has::WhoHasArgs),
     #[cfg(feature = "cluster")]
     Controller(crate::cluster::controller::ControllerArgs),
     #[cfg(feature = "cluster")]
@@ -113,69 +109,6 @@ pub(crate) struct RunArgs {
     pub(crate) output: Output,
 }
 
-/// How nodes elect.
-#[derive(Debug, Default, Arguments)]
-pub(crate) struct ElectionArgs {
-    /// The keys that all nodes share: nodes elect by signed heartbeats. One secret on one line will
-    /// do (`openssl rand -hex 32`); followed on edits, so that keys can be changed without an outage
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
-    pub(crate) key_file: Option<PathBuf>,
-
-    /// Nodes elect by heartbeats without keys: whoever reaches the network can take any address
-    #[arg(long)]
-    pub(crate) insecure: bool,
-
-    /// How nodes elect [default: beacon with --key-file or --insecure, else static]
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub(crate) election: Option<ElectionArg>,
-
-    /// How often a heartbeat is sent; three missed ones are a death. The same on all nodes
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
-    pub(crate) beacon_interval: Duration,
-
-    /// Wait for three missed heartbeats, instead of asking a node at once that missed one
-    #[arg(long)]
-    pub(crate) no_burst_probe: bool,
-
-    /// Move addresses to nodes that have fewer, at most ten a minute, each after a minute at rest.
-    /// Without this only new, preferred and failed ones move
-    #[arg(long)]
-    pub(crate) rebalance: bool,
-
-    /// The UDP port of heartbeats. The same on all nodes
-    #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
-    pub(crate) beacon_port: u16,
-
-    /// Send heartbeats to this node, instead of to all; once for each other node. For networks that
-    /// carry no multicast
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) peer: Vec<IpAddr>,
-}
-
-const DEFAULT_PORT: u16 = 7_947;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ElectionArg {
-    /// By heartbeats
-    Beacon,
-    /// By MetalLB's order, among the nodes whose heartbeats are heard
-    Hash,
-    /// From the list of --alive; without it, this node is alone
-    Static,
-}
-
-/// A time such as `100ms` or `1s`; a bare number is milliseconds.
-fn duration(text: &str) -> std::result::Result<Duration, String> {
-    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let number: u64 = number.parse().map_err(|_| "write it as `100ms` or `1s`".to_owned())?;
-    match unit {
-        "" | "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        _ => Err(format!("`{unit}` is no unit known here: write `100ms` or `1s`")),
-    }
-}
-
 /// Say what is wrong in a folder of manifests, without running anything
 ///
 /// Each finding is one line: file, line, field, what is wrong, what to do. It is stricter than
@@ -218,45 +151,6 @@ pub(crate) struct PlanArgs {
     pub(crate) output: Output,
 }
 
-/// Say who holds an address, since when, and who knows it
-///
-/// Asks the process that runs on this machine, by its socket. Exits with 0 if somebody holds the
-/// address, and with 1 if nobody does or no process can be asked.
-#[derive(Debug, Arguments)]
-pub(crate) struct WhoHasArgs {
-    /// The service address
-    #[arg(value_name = "ADDRESS")]
-    pub(crate) address: IpAddr,
-
-    /// The state folder of the process, which its socket is in
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
-
-    /// The name of the process's node [default: the host's name]
-    #[arg(long, visible_alias = "node-name", value_name = "NAME")]
-    pub(crate) node: Option<String>,
-
-    /// The socket itself
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["state", "node"])]
-    pub(crate) socket: Option<PathBuf>,
-
-    /// How to print: for people, or one JSON object
-    #[arg(short, long, value_enum, default_value_t)]
-    pub(crate) output: Output,
-}
-
-/// The name that was given, or the host's.
-pub(crate) fn node_name(given: Option<&str>) -> Result<String> {
-    let node = match given {
-        Some(name) => name.to_owned(),
-        None => rustix::system::uname().nodename().to_string_lossy().into_owned(),
-    };
-    if node.is_empty() || node.contains(char::is_whitespace) {
-        bail!("`{node}` cannot name a node: name it with --node, without spaces");
-    }
-    Ok(node)
-}
-
 /// How manifests are read.
 #[derive(Debug, Arguments)]
 pub(crate) struct ManifestArgs {
@@ -274,35 +168,10 @@ impl ManifestArgs {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object a line
-    Json,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(crate) enum DeliverArg {
-    /// Somebody else, as kube-proxy does
-    #[default]
-    None,
-    /// This machine: the address is put on `lo`, and the kernel kept from answering ARP for it
-    Local,
-}
-
-impl From<DeliverArg> for Deliver {
-    fn from(deliver: DeliverArg) -> Self {
-        match deliver {
-            DeliverArg::None => Self::None,
-            DeliverArg::Local => Self::Local,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::CommandFactory;
 
     use super::*;

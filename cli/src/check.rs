@@ -4,7 +4,7 @@ use anstream::println;
 use anstyle::{AnsiColor, Style};
 use vipcast_k8s_adapter::{Diagnostic, Severity, check};
 
-use crate::args::{CheckArgs, Output};
+use crate::{args::CheckArgs, options::Output};
 
 pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     let found = check(&args.manifests, &args.manifest_options.options());

@@ -13,8 +13,8 @@ use vipcast_k8s_adapter::state::StateFolder;
 use vipcast_plan::NodeName;
 
 use crate::{
-    args::{ElectionArg, ElectionArgs},
     key_file,
+    options::{ElectionArg, ElectionArgs},
 };
 
 /// How this node elects.

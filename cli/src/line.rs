@@ -7,7 +7,7 @@ use vipcast_announcer::{Event, clock::Clock};
 use vipcast_k8s_adapter::{StandaloneEvent, assigner::Outcome};
 use vipcast_plan::{Unit, Withheld, intent::Assignment};
 
-use crate::args::Output;
+use crate::options::Output;
 
 /// One event, ready to be printed.
 #[derive(Debug)]

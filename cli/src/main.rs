@@ -9,6 +9,7 @@ mod elect;
 mod key_file;
 mod keys;
 mod line;
+mod options;
 mod plan;
 mod printer;
 mod run;

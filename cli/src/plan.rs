@@ -13,7 +13,7 @@ use vipcast_k8s_adapter::{
 };
 use vipcast_plan::intent::Assignment;
 
-use crate::args::{Output, PlanArgs};
+use crate::{args::PlanArgs, options::Output};
 
 pub(crate) fn run(args: &PlanArgs) -> Result<ExitCode> {
     let recorded = match &args.state {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{args::Output, line::Line};
+use crate::{line::Line, options::Output};
 
 /// Prints lines on a thread of its own. What finds the queue full is lost, and counted.
 #[derive(Debug)]

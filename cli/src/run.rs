@@ -17,10 +17,11 @@ use vipcast_k8s_adapter::{
 use vipcast_plan::{Reason, Withheld};
 
 use crate::{
-    args::{RunArgs, node_name},
+    args::RunArgs,
     elect::{self, Elected},
     keys,
     line::Line,
+    options::node_name,
     printer::Printer,
     who_has,
 };
@@ -237,7 +238,7 @@ mod tests {
     use vipcast_plan::NodeName;
 
     use super::*;
-    use crate::args::Output;
+    use crate::options::Output;
 
     #[test]
     fn a_name_with_a_space_is_no_nodes_name() {

@@ -1,6 +1,7 @@
 //! `vipcast who-has`: asks the process on this machine who holds an address.
 
 mod answer;
+mod args;
 mod protocol;
 mod server;
 
@@ -16,10 +17,11 @@ use std::{
 use anyhow::{Context, Result, bail};
 use vipcast_k8s_adapter::default_state_dir;
 
+pub(crate) use args::WhoHasArgs;
 pub(crate) use server::Server;
 
 use self::protocol::{Answer, LONGEST_ANSWER, Request, VERSION};
-use crate::args::{Output, WhoHasArgs, node_name};
+use crate::options::{Output, node_name};
 
 /// How long the process may take for its answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -17,10 +17,10 @@ use super::{
     stop::signal_to_stop,
 };
 use crate::{
-    args::{DeliverArg, ElectionArgs, Layer2Args, Output},
     elect::{self, Elected},
     keys,
     line::Line,
+    options::{DeliverArg, ElectionArgs, Layer2Args, Output},
     who_has,
 };
 

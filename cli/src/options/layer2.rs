@@ -63,15 +63,19 @@ mod tests {
     use clap::Parser;
     use vipcast_plan::NodeName;
 
-    use crate::args::{Args, Command};
+    use super::*;
 
-    fn applied(flags: &str) -> vipcast_announcer::NodeConfig {
-        let line = format!("vipcast run --manifests m {flags}");
-        let Ok(Args { command: Command::Run(args) }) = Args::try_parse_from(line.split(' ')) else {
-            panic!("refused: {flags}")
-        };
-        let mut config = vipcast_announcer::NodeConfig::new(NodeName::new("a"));
-        args.layer2.apply(&mut config);
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        layer2: Layer2Args,
+    }
+
+    fn applied(flags: &str) -> NodeConfig {
+        let line = format!("vipcast {flags}");
+        let line = Line::try_parse_from(line.split(' ')).expect(flags);
+        let mut config = NodeConfig::new(NodeName::new("a"));
+        line.layer2.apply(&mut config);
         config
     }
 
@@ -86,8 +90,8 @@ mod tests {
         assert_eq!(links.exclude, ["^eth1".parse().unwrap()]);
         let usual = applied("--links eth0").layer2.links;
         assert!(usual.exclude.iter().any(|pattern| pattern.matches_name("docker0")));
-        let line = "vipcast run --manifests m --links ^eth[";
-        assert!(Args::try_parse_from(line.split(' ')).is_err());
+        let line = "vipcast --links ^eth[";
+        assert!(Line::try_parse_from(line.split(' ')).is_err());
     }
 
     #[test]
@@ -96,7 +100,7 @@ mod tests {
         assert_eq!((pace.per_second, pace.burst), (10, 1));
         assert_eq!(
             applied("--pace 200").layer2.responder.pace,
-            applied("-o json").layer2.responder.pace
+            applied("--guard").layer2.responder.pace
         );
     }
 }
