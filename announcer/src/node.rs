@@ -1,26 +1,26 @@
 //! One node, whole: everything that announcing needs, wired. Give it intents, and read its reports.
 
+mod prober;
+mod runner;
+
 use std::{collections::BTreeSet, io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinHandle,
-    time::{sleep, timeout},
 };
 use vipcast_election as election;
-use vipcast_plan::{self as plan, Intent, Link, NodeName, Observed, candidates, plan};
-use vipcast_sans_io::Instant;
+use vipcast_plan::{Intent, NodeName};
 
 use crate::{
-    apply::{self, Applied},
-    clock::Clock,
     delivery::{KernelSilence, LocalServing, LocalServingError},
-    layer2::{Check, Checks, Control, Layer2, Layer2Config, Layer2Report},
+    layer2::{Control, Layer2, Layer2Config},
     os::{InstanceLock, LockError},
-    reach::{LOOK_AT_ROUTES, Reach},
     reports::Report,
-    unguarded::{LOOK_FOR_LOCAL, Unguarded},
 };
+
+pub use prober::Prober;
+use runner::Runner;
 
 /// A running node.
 ///
@@ -83,10 +83,6 @@ pub const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
 /// other.
 pub const SERVE_ON: Duration = Duration::from_secs(1);
 
-/// How often delivery is looked after: nobody tells when a firewall takes the guard away, or an
-/// administrator the address that was in the way.
-const LOOK_AFTER_DELIVERY: Duration = Duration::from_secs(1);
-
 impl NodeConfig {
     /// The defaults for a node of this name.
     #[must_use]
@@ -125,24 +121,9 @@ impl Node {
         let (ask, asked) = mpsc::channel(1);
         let (sender, reports) = watch::channel(Arc::default());
         let (stop, stopped) = oneshot::channel();
-        let runner = Runner {
-            me: config.name,
-            elected,
-            layer2_reports: layer2.reports(),
-            layer2,
-            serving,
-            silence,
-            unguarded: Unguarded::default(),
-            looked: None,
-            applied: Applied::default(),
-            report: Report::default(),
-            reports: sender,
-            question: None,
-            reach: Reach::default(),
-            asked: false,
-        };
+        let runner = Runner::new(config.name, elected, layer2, serving, silence, sender);
         let task = tokio::spawn(runner.run(intents, members, asked, stopped, lock));
-        Ok(Self { reports, control, prober: Prober { ask }, swept, stop, task })
+        Ok(Self { reports, control, prober: Prober::new(ask), swept, stop, task })
     }
 
     /// The latest report. Receivers see every state that lasts, and may miss those in between.
@@ -182,226 +163,4 @@ impl Node {
             Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
         }
     }
-}
-
-struct Runner {
-    me: NodeName,
-    /// Who lives is found out by the layer 2 thread.
-    elected: bool,
-    layer2: Layer2,
-    layer2_reports: watch::Receiver<Arc<Layer2Report>>,
-    serving: Option<LocalServing>,
-    silence: Option<KernelSilence>,
-    unguarded: Unguarded,
-    /// When the kernel was asked last about these addresses.
-    looked: Option<(Instant, BTreeSet<IpAddr>)>,
-    applied: Applied,
-    report: Report,
-    reports: watch::Sender<Arc<Report>>,
-    /// What the network is being asked for somebody: the round, and who waits.
-    question: Option<(u64, oneshot::Sender<BTreeSet<IpAddr>>)>,
-    reach: Reach,
-    /// It is known what is asked for.
-    asked: bool,
-}
-
-/// Asks the network whether addresses are in use. Clones ask the same node, one after the other.
-#[derive(Clone, Debug)]
-pub struct Prober {
-    ask: mpsc::Sender<Question>,
-}
-
-#[derive(Debug)]
-struct Question {
-    addresses: BTreeSet<IpAddr>,
-    answer: oneshot::Sender<BTreeSet<IpAddr>>,
-}
-
-impl Prober {
-    /// Those of the addresses that another host uses. Each is asked for three times, on every link
-    /// whose network holds it; where such a link is down, the answer waits for it.
-    ///
-    /// `None` when the node has ended.
-    pub async fn in_use(&self, addresses: BTreeSet<IpAddr>) -> Option<BTreeSet<IpAddr>> {
-        let (answer, answered) = oneshot::channel();
-        self.ask.send(Question { addresses, answer }).await.ok()?;
-        answered.await.ok()
-    }
-}
-
-impl Runner {
-    async fn run(
-        mut self,
-        mut intents: watch::Receiver<Arc<Intent>>,
-        mut members: watch::Receiver<BTreeSet<NodeName>>,
-        mut asked: mpsc::Receiver<Question>,
-        mut stop: oneshot::Receiver<()>,
-        _lock: InstanceLock,
-    ) -> Result<(), LocalServingError> {
-        loop {
-            let intent = Arc::clone(&intents.borrow_and_update());
-            let living = members.borrow_and_update().clone();
-            let layer2 = Arc::clone(&self.layer2_reports.borrow_and_update());
-            self.step(&intent, living, &layer2);
-            tokio::select! {
-                _ = &mut stop => break,
-                Ok(()) = intents.changed() => self.asked = true,
-                Ok(()) = members.changed() => {}
-                Ok(()) = self.layer2_reports.changed() => {}
-                () = sleep(LOOK_AFTER_DELIVERY), if self.serving.is_some() => {}
-                () = sleep(LOOK_FOR_LOCAL), if self.serving.is_none() => {}
-                () = sleep(LOOK_AT_ROUTES), if self.reach.is_asked() => {}
-                Some(question) = asked.recv(), if self.question.is_none() => {
-                    let Question { addresses, answer } = question;
-                    self.question = Some((self.layer2.check(addresses), answer));
-                }
-                else => {
-                    let _ = (&mut stop).await;
-                    break;
-                }
-            }
-        }
-        self.hand_over().await;
-        drop(self.layer2);
-        self.silence.map_or(Ok(()), KernelSilence::clear)?;
-        self.serving.map_or(Ok(()), LocalServing::clear)
-    }
-
-    /// Lets others take over before this node falls silent, and serves on meanwhile.
-    async fn hand_over(&mut self) {
-        let now = Arc::clone(&self.layer2_reports.borrow());
-        let heirs = now.nodes.values().any(|node| node.there && node.mutual && !node.draining);
-        if !heirs || now.answering.is_empty() {
-            return;
-        }
-        self.layer2.drain();
-        let drained = self.layer2_reports.wait_for(|report| report.drained);
-        // Whatever nobody takes in time is lost with the process, as the caller wants it to end.
-        let _ = timeout(HAND_OVER_WITHIN, drained).await;
-        sleep(SERVE_ON).await;
-    }
-
-    /// Applies what is true now, and reports it.
-    fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
-        self.answer(layer2);
-        let members = if self.elected { apply::members(layer2) } else { members };
-        let mut observed = Observed { members, ..observe(layer2) };
-        observed.reach = self.reach.find(intent, layer2);
-        let candidates = candidates(intent, &observed);
-        self.deliver(&mut observed, &candidates);
-        self.keep_silent(intent, &observed);
-        let holders = apply::holders(layer2);
-        let plan = plan(intent, &observed, &self.me, &holders);
-        self.applied.plan(&self.layer2, &plan);
-        let mut contenders = apply::contenders(&candidates);
-        if self.elected {
-            apply::withdraw(&mut contenders, &self.me, &plan);
-        } else {
-            self.applied.members(&self.layer2, &observed.members);
-        }
-        // Who asks for nothing yet may only not have read it yet.
-        if self.asked || !intent.services.is_empty() {
-            self.applied.candidates(&self.layer2, contenders);
-        }
-
-        let answering = layer2.answering.iter().map(|(unit, links)| {
-            let unit = apply::unit_in(unit);
-            let services = plan.table.get(&unit).map(|entry| entry.services.clone());
-            let services = services.unwrap_or_default();
-            (unit, plan::Announcement { links: links.clone(), services })
-        });
-        self.report.announcing = answering.collect();
-        self.report.holders = holders;
-        self.report.withheld = plan.withheld.into_iter().collect();
-        self.report.delivery = observed.delivery;
-        self.report.links.clone_from(&layer2.links);
-        self.report.broken_links.clone_from(&layer2.broken_links);
-        self.report.missing_groups.clone_from(&layer2.missing_groups);
-        self.report.conflicts.clone_from(&layer2.conflicts);
-        self.report.heard.clone_from(&layer2.heard);
-        self.report.claims.clone_from(&layer2.claims);
-        self.report.leases.clone_from(&layer2.leases);
-        self.report.nodes.clone_from(&layer2.nodes);
-        self.report.alarms.clone_from(&layer2.alarms);
-        self.report.gaps = layer2.gaps;
-        self.reports.send_if_modified(|told| {
-            let news = **told != self.report;
-            if news {
-                *told = Arc::new(self.report.clone());
-            }
-            news
-        });
-    }
-
-    /// Answers the question of a prober once every address has a verdict.
-    fn answer(&mut self, layer2: &Layer2Report) {
-        let Checks { round, verdicts } = &layer2.checks;
-        let done = !verdicts.values().any(|check| *check == Check::Asking);
-        let asked = self.question.take_if(|(asked, _)| asked == round && done);
-        let Some((_, answer)) = asked else { return };
-        let in_use = verdicts.iter().filter(|(_, c)| matches!(c, Check::InUse { .. }));
-        // Whoever asked may have gone.
-        let _ = answer.send(in_use.map(|(address, _)| *address).collect());
-    }
-
-    /// Keeps the kernel silent about service addresses, whoever holds them; or finds those for which
-    /// it speaks.
-    fn keep_silent(&mut self, intent: &Intent, observed: &Observed) {
-        if self.serving.is_some() {
-            return;
-        }
-        let addresses = apply::assigned(intent);
-        let now = Clock::now();
-        let known = self
-            .looked
-            .as_ref()
-            .filter(|(at, looked)| now < *at + LOOK_AFTER_DELIVERY && *looked == addresses);
-        // Each look asks the kernel about every address.
-        if known.is_some() {
-            return;
-        }
-        self.looked = Some((now, addresses.clone()));
-        let Some(silence) = &mut self.silence else {
-            self.report.unguarded = self.unguarded.find(&addresses, &observed.links);
-            return;
-        };
-        let followed = silence.follow(&addresses);
-        self.report.guard_broken = followed.err().map(|error| error.to_string());
-    }
-
-    /// Puts every address that this node may come to hold on the machine, before it may.
-    fn deliver(&mut self, observed: &mut Observed, candidates: &plan::Candidates) {
-        let Some(serving) = &mut self.serving else { return };
-        let wanted = apply::deliverable(candidates, &self.me);
-        match serving.follow(&wanted) {
-            Ok(delivery) => {
-                observed.delivery = delivery;
-                self.report.delivery_broken = None;
-            }
-            Err(error) => {
-                let failed = plan::Delivery::Failed(error.to_string());
-                let judged = wanted.into_iter().map(|address| {
-                    // What was delivered before still is.
-                    let ready = self.report.delivery.get(&address) == Some(&plan::Delivery::Ready);
-                    (address, if ready { plan::Delivery::Ready } else { failed.clone() })
-                });
-                observed.delivery = judged.collect();
-                self.report.delivery_broken = Some(error.to_string());
-            }
-        }
-    }
-}
-
-fn observe(layer2: &Layer2Report) -> Observed {
-    let links = layer2.links.iter().map(|(name, state)| {
-        let link = Link {
-            segment: state.segment.clone(),
-            networks: state.networks.clone(),
-            up: state.up,
-            broken: layer2.broken_links.get(name).cloned(),
-        };
-        (name.clone(), link)
-    });
-    let unusable = layer2.unusable.clone();
-    Observed { links: links.collect(), unusable, ..Observed::default() }
 }

@@ -221,6 +221,9 @@ pub struct StaticConfig {
 }
 
 impl StaticConfig {
+    /// The shortest life of a token.
+    pub const SHORTEST_LIFE: Duration = Duration::from_millis(30);
+
     /// The default: tokens live for a second, and are renewed three times in that time.
     #[must_use]
     pub const fn new(me: NodeName) -> Self {
@@ -228,13 +231,13 @@ impl StaticConfig {
     }
 
     /// How long a token outlives its last renewal: the longest that a node which hangs goes on
-    /// answering. It is renewed every third of it, so it must be at least 30 ms, or a busy machine
-    /// loses its tokens for nothing.
+    /// answering. It is renewed every third of it, so it must be at least
+    /// [`SHORTEST_LIFE`](Self::SHORTEST_LIFE), or a busy machine loses its tokens for nothing.
     ///
     /// # Errors
     /// When it is shorter.
     pub fn token_life(self, life: Duration) -> Result<Self, StaticConfigError> {
-        if life < SHORTEST_LIFE {
+        if life < Self::SHORTEST_LIFE {
             return Err(StaticConfigError::LifeTooShort { life });
         }
         Ok(Self { token_life: life, ..self })
@@ -256,14 +259,15 @@ impl StaticConfig {
 #[non_exhaustive]
 pub enum StaticConfigError {
     /// A busy machine would lose its tokens between two renewals.
-    #[error("a token's life of {life:?} is too short: use at least {SHORTEST_LIFE:?}")]
+    #[error(
+        "a token's life of {life:?} is too short: use at least {:?}",
+        StaticConfig::SHORTEST_LIFE
+    )]
     LifeTooShort {
         /// What was asked for.
         life: Duration,
     },
 }
-
-const SHORTEST_LIFE: Duration = Duration::from_millis(30);
 
 #[cfg(test)]
 mod tests;

@@ -159,9 +159,11 @@ pub(super) struct Hash {
 impl Hash {
     fn new(config: BeaconConfig, keyring: Keyring) -> Self {
         let me = config.me().clone();
-        let order = StaticConfig::new(me.clone());
         // Who is silent is taken for dead by the beacons' clock, so its tokens go by it too.
-        let order = order.clone().token_life(config.settings().token_life).unwrap_or(order);
+        let life = config.settings().token_life.max(StaticConfig::SHORTEST_LIFE);
+        let order = StaticConfig::new(me.clone());
+        // Only what is shorter than the shortest is refused.
+        let order = order.token_life(life).expect("it is as long as it must be");
         Self {
             order: StaticElection::new(order),
             peers: BeaconElection::new(config, keyring),

@@ -1,3 +1,4 @@
+mod claims;
 mod elect;
 mod filters;
 mod gateways;
@@ -12,7 +13,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use vipcast_arp_ndp::{Claim, Frame, LeaseId, LinkId, Responder};
+use vipcast_arp_ndp::{Claim, Frame, LinkId, Responder};
 use vipcast_election::{NodeName, Segment, Unit};
 use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
@@ -332,49 +333,6 @@ impl Host {
         let looks = looks.chain(self.alarms.due());
         let looks = looks.chain(self.conflicts_until.values().min().copied());
         self.timer.set(self.due.into_iter().chain(counters_due).chain(looks).min())
-    }
-
-    /// Wanted minus running: the responder claims what the tokens allow and the table names.
-    fn claim(&mut self) {
-        let now = Clock::now();
-        let mut wanted: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
-        self.report.answering.clear();
-        for (unit, token) in self.elector.tokens() {
-            for name in self.table.get(unit).into_iter().flatten() {
-                let broken = self.report.broken_links.contains_key(name);
-                let Some(link) = self.report.links.get(name).filter(|_| !broken) else { continue };
-                let claim = Claim {
-                    address: unit.address,
-                    link: LinkId(link.index),
-                    epoch: token.epoch.0,
-                    lease: LeaseId(token.lease.0),
-                };
-                wanted.insert((link.index, unit.address), claim);
-                let links = self.report.answering.entry(unit.clone()).or_default();
-                links.insert(name.clone());
-            }
-        }
-        for &(index, address) in self.claimed.keys().filter(|key| !wanted.contains_key(key)) {
-            self.responder.revoke(LinkId(index), address);
-        }
-        for claim in wanted.values() {
-            self.responder.grant(now, *claim);
-        }
-        self.claimed = wanted;
-        let claimed = &self.claimed;
-        let links = &self.report.links;
-        self.report.heard.retain(|(address, link, _), heard| {
-            let claim = links.get(link).and_then(|link| claimed.get(&(link.index, *address)));
-            claim.is_some_and(|claim| claim.epoch == heard.epoch)
-        });
-        self.join_groups();
-        let answering = &self.report.answering;
-        let claimed = |address| answering.keys().any(|unit| unit.address == address);
-        self.report.conflicts.retain(|(address, _), _| claimed(*address));
-        self.conflicts_until.retain(|(address, _), _| claimed(*address));
-        self.report.leases =
-            self.elector.tokens().iter().map(|(u, token)| (u.clone(), token.lease)).collect();
-        self.dirty = true;
     }
 
     /// Publishes what changed; returns when to publish the counters that are held back.

@@ -1,5 +1,6 @@
+use vipcast_arp_ndp::MacAddr;
 use vipcast_ipam::Owner;
-use vipcast_plan::{NodeName, Reason};
+use vipcast_plan::{NodeName, Reason, Segment};
 
 use super::*;
 

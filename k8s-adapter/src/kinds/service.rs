@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,22 @@ pub struct Service {
     /// What it has.
     #[serde(default, deserialize_with = "nullable")]
     pub status: ServiceStatus,
+}
+
+impl Service {
+    /// The addresses that its status says it has, in order. Names, and texts that are no address, are
+    /// passed over.
+    #[must_use]
+    pub fn held(&self) -> Vec<IpAddr> {
+        let entries = self.status.load_balancer.ingress.iter();
+        let mut addresses: Vec<IpAddr> = entries
+            .filter_map(|entry| entry.ip.as_deref()?.parse::<IpAddr>().ok())
+            .map(|address| address.to_canonical())
+            .collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
 }
 
 /// The `spec` of a [`Service`], as far as it is used.

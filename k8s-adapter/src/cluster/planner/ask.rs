@@ -2,10 +2,7 @@ use std::net::IpAddr;
 
 use vipcast_ipam::{Families, Family, Labels, Request};
 
-use super::{
-    entry::{self, Ask},
-    owner,
-};
+use super::{entry::Ask, owner};
 use crate::{
     Diagnostic, Options, Severity,
     cluster::{book::unreadable, object::Object},
@@ -42,7 +39,7 @@ pub(super) fn asks(
             format!("{field}: {}", finding.message())
         })
         .collect();
-    let held = entry::held(service);
+    let held = service.held();
     let ask = match translated {
         Some((service, _)) => Ask::For(Box::new(service.request)),
         None if errors.is_empty() => Ask::Nothing,

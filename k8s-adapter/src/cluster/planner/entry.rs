@@ -312,15 +312,3 @@ fn bounded(mut text: String) -> String {
     }
     text
 }
-
-/// What the status of a service says it has. Names, and texts that are no address, are passed over.
-pub(super) fn held(service: &Service) -> Vec<IpAddr> {
-    let entries = service.status.load_balancer.ingress.iter();
-    let mut addresses: Vec<IpAddr> = entries
-        .filter_map(|entry| entry.ip.as_deref()?.parse::<IpAddr>().ok())
-        .map(|address| address.to_canonical())
-        .collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
-}

@@ -62,7 +62,7 @@ pub(super) fn translate(
     };
     let service =
         Service { request, traffic_policy, endpoints: Endpoints::Unknown, assignment: None };
-    faults.accept(Translated { service, held: held(object) })
+    faults.accept(Translated { service, held: object.held() })
 }
 
 fn is_headless(spec: &ServiceSpec) -> bool {
@@ -218,16 +218,4 @@ fn traffic_policy(spec: &ServiceSpec, faults: &mut Faults<'_>) -> TrafficPolicy 
 fn backend_key(spec: &ServiceSpec) -> String {
     let pairs: Vec<_> = spec.selector.iter().map(|(key, value)| format!("{key}={value}")).collect();
     pairs.join(",")
-}
-
-/// What the status says the service has. Names, and texts that are no address, are passed over.
-fn held(object: &kinds::Service) -> Vec<IpAddr> {
-    let entries = object.status.load_balancer.ingress.iter();
-    let mut addresses: Vec<IpAddr> = entries
-        .filter_map(|entry| entry.ip.as_deref()?.parse::<IpAddr>().ok())
-        .map(|address| address.to_canonical())
-        .collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
 }

@@ -1,0 +1,52 @@
+use std::collections::BTreeMap;
+
+use vipcast_arp_ndp::{Claim, LeaseId, LinkId};
+
+use super::Host;
+use crate::{clock::Clock, layer2::ClaimKey};
+
+/// From tokens to claims.
+impl Host {
+    /// Wanted minus running: the responder claims what the tokens allow and the table names.
+    pub(super) fn claim(&mut self) {
+        let now = Clock::now();
+        let mut wanted: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
+        self.report.answering.clear();
+        for (unit, token) in self.elector.tokens() {
+            for name in self.table.get(unit).into_iter().flatten() {
+                let broken = self.report.broken_links.contains_key(name);
+                let Some(link) = self.report.links.get(name).filter(|_| !broken) else { continue };
+                let claim = Claim {
+                    address: unit.address,
+                    link: LinkId(link.index),
+                    epoch: token.epoch.0,
+                    lease: LeaseId(token.lease.0),
+                };
+                wanted.insert((link.index, unit.address), claim);
+                let links = self.report.answering.entry(unit.clone()).or_default();
+                links.insert(name.clone());
+            }
+        }
+        for &(index, address) in self.claimed.keys().filter(|key| !wanted.contains_key(key)) {
+            self.responder.revoke(LinkId(index), address);
+        }
+        for claim in wanted.values() {
+            self.responder.grant(now, *claim);
+        }
+        self.claimed = wanted;
+        let claimed = &self.claimed;
+        let links = &self.report.links;
+        self.report.heard.retain(|(address, link, _), heard| {
+            let claim = links.get(link).and_then(|link| claimed.get(&(link.index, *address)));
+            claim.is_some_and(|claim| claim.epoch == heard.epoch)
+        });
+        self.join_groups();
+        let answering = &self.report.answering;
+        let claimed = |address| answering.keys().any(|unit| unit.address == address);
+        self.report.conflicts.retain(|(address, _), _| claimed(*address));
+        self.conflicts_until.retain(|(address, _), _| claimed(*address));
+        self.report.leases =
+            self.elector.tokens().iter().map(|(u, token)| (u.clone(), token.lease)).collect();
+        self.dirty = true;
+    }
+}
