@@ -196,6 +196,33 @@ impl Cluster {
         self.node_of(mac.ok_or_else(unknown)?)
     }
 
+    /// Waits until a node says that it does not hold the address, whatever it printed: lines follow a
+    /// report that may have changed twice meanwhile.
+    ///
+    /// # Errors
+    /// [`LabError::Timeout`] with the node's last answer.
+    pub fn wait_until_released(&self, name: &str, address: IpAddr) -> Result<()> {
+        let start = std::time::Instant::now();
+        let state = match &self.beacons {
+            Some(_) => self.own_state(name),
+            None => self.state(),
+        };
+        loop {
+            let mut ask = Command::new(&self.program);
+            ask.args(["who-has", &address.to_string(), "-o", "json", "--node", name, "--state"]);
+            let answer = ask.arg(&state).output().map_err(LabError::io("start who-has"))?;
+            let text = String::from_utf8_lossy(&answer.stdout);
+            if text.contains("\"held\":") && !text.contains("\"here\":true") {
+                return Ok(());
+            }
+            if start.elapsed() > LIMIT {
+                let refusal = String::from_utf8_lossy(&answer.stderr);
+                let what = format!("{name} to release {address}; it said {text}{refusal}");
+                return Err(LabError::Timeout { what, waited: start.elapsed() });
+            }
+        }
+    }
+
     /// Waits until a page can be fetched from outside, and returns its body: the node's name.
     ///
     /// # Errors

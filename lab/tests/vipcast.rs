@@ -149,10 +149,8 @@ fn a_silent_client_is_moved() -> TestResult {
     for round in 0..10 {
         if let Some(last) = &last {
             // Until it has read the list, the last owner defends what it had.
-            let process = cluster.process(last);
-            let seen = process.lines().len();
             cluster.set_alive(&names)?;
-            process.wait_for_line_after(seen, "silent about 172.18.0.10", LIMIT)?;
+            cluster.wait_until_released(last, VIP.into())?;
             cluster.net.client.flush_neighbours()?;
         }
         assert_eq!(cluster.wait_for_page(&page(VIP))?, old.name(), "round {round}");
@@ -160,10 +158,8 @@ fn a_silent_client_is_moved() -> TestResult {
         let capture = cluster.net.lab.capture(&cluster.net.client.port)?;
         // An owner that reads the list after its successor defends once more; the second
         // announcement ends that.
-        let process = cluster.process(old.name());
-        let seen = process.lines().len();
         cluster.set_alive(&others)?;
-        process.wait_for_line_after(seen, "silent about 172.18.0.10", LIMIT)?;
+        cluster.wait_until_released(old.name(), VIP.into())?;
         let moved = move |entry: Option<&vipcast_lab::Neighbour>| {
             entry.is_some_and(|entry| entry.mac.is_some_and(|mac| mac != old_mac))
         };
