@@ -33,6 +33,8 @@ struct Seen {
     record: Option<(LeaseRecord, RecordVersion)>,
     /// When it was first seen as it is.
     since: Instant,
+    /// It is gone, or was made anew, and there was another before: whoever held that may hold still.
+    bereft: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,9 +59,9 @@ pub struct Tenure {
     pub number: u64,
     /// The record's count of changes of the holder. Who takes its own record again leaves it as it is.
     pub transitions: u32,
-    /// The last holder did not give the record up: it may be paused, and what it sent before its end
-    /// may still be on the way. That holder may have had the same name: this contender before its
-    /// tenure lapsed, or before it was started anew.
+    /// The last holder did not give the record up, or the record was deleted: that holder may be
+    /// paused, and what it sent before its end may still be on the way. It may have had the same name:
+    /// this contender before its tenure lapsed, or before it was started anew.
     pub seized: bool,
     /// It is worth nothing from this moment on.
     pub not_after: Instant,
@@ -239,13 +241,16 @@ impl LeaseElection {
 
     fn on_record(&mut self, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
         if self.seen.as_ref().is_none_or(|seen| seen.record != record) {
-            self.seen = Some(Seen { record, since: now });
+            let says_nothing = record.as_ref().is_none_or(|(record, _)| says_nothing(record));
+            let before = self.seen.as_ref();
+            let was_there = before.is_some_and(|seen| seen.bereft || seen.record.is_some());
+            self.seen = Some(Seen { record, since: now, bereft: says_nothing && was_there });
         }
         if self.stepping_down {
             return;
         }
-        let ours = |record: &LeaseRecord| record.holder.as_ref() == Some(self.config.me());
-        if self.record().is_none_or(|record| !ours(record)) {
+        // A record that is gone gives nobody the right to act; who has it keeps it to its end.
+        if self.record().is_some_and(|record| !says_nothing(record) && !self.is_ours(record)) {
             self.tenure = None;
         }
         if self.may_take(now) {
@@ -255,31 +260,35 @@ impl LeaseElection {
         }
     }
 
+    fn is_ours(&self, record: &LeaseRecord) -> bool {
+        record.holder.as_ref() == Some(self.config.me())
+    }
+
     /// Whether the record may be written: it is free, ours, or nobody has renewed it for its
-    /// duration.
+    /// duration. In the place of one that was deleted it is free once its holder has ended.
     fn may_take(&self, now: Instant) -> bool {
         let Some(seen) = &self.seen else { return false };
-        match &seen.record {
-            None => true,
-            Some((LeaseRecord { holder: None, .. }, _)) => true,
-            Some((LeaseRecord { holder: Some(holder), .. }, _)) if holder == self.config.me() => {
-                true
-            }
-            Some((LeaseRecord { duration, .. }, _)) => {
-                now >= seen.since + (*duration).max(self.config.duration())
-            }
-        }
+        let record = seen.record.as_ref().map(|(record, _)| record);
+        let Some(record) = record.filter(|record| !says_nothing(record)) else {
+            let ended = now >= seen.since + self.config.duration();
+            return !seen.bereft || ended || self.tenure(now).is_some();
+        };
+        let unrenewed = now >= seen.since + record.duration.max(self.config.duration());
+        record.is_given_up() || self.is_ours(record) || unrenewed
     }
 
     fn on_written(&mut self, now: Instant, asked: Asked, version: RecordVersion) {
-        let not_given_up = self.record().is_some_and(|record| record.holder.is_some());
+        let not_given_up = self.seen.as_ref().is_some_and(|seen| match &seen.record {
+            Some((record, _)) if !says_nothing(record) => !record.is_given_up(),
+            _ => seen.bereft,
+        });
         let record = match asked.wish {
             Wish::Read => return,
             Wish::Hold => self.wanted(),
             Wish::GiveUp => self.given_up(),
         };
         let transitions = record.transitions;
-        self.seen = Some(Seen { record: Some((record, version)), since: now });
+        self.seen = Some(Seen { record: Some((record, version)), since: now, bereft: false });
         if asked.wish != Wish::Hold {
             return;
         }
@@ -305,7 +314,7 @@ impl LeaseElection {
         let before = self.record();
         let transitions = match before {
             None => 0,
-            Some(record) if record.holder.as_ref() == Some(self.config.me()) => record.transitions,
+            Some(record) if self.is_ours(record) => record.transitions,
             Some(record) => record.transitions.saturating_add(1),
         };
         let holder = Some(self.config.me().clone());
@@ -314,12 +323,17 @@ impl LeaseElection {
 
     fn given_up(&self) -> LeaseRecord {
         let transitions = self.record().map_or(0, |record| record.transitions);
-        LeaseRecord { holder: None, duration: Duration::from_secs(1), transitions }
+        LeaseRecord { holder: None, duration: LeaseRecord::GIVEN_UP, transitions }
     }
 
     fn expected(&self) -> Option<RecordVersion> {
         self.seen.as_ref()?.record.as_ref().map(|(_, version)| version.clone())
     }
+}
+
+/// Whether a record is as one that was only just made: nobody has written a name into it yet.
+fn says_nothing(record: &LeaseRecord) -> bool {
+    record.holder.is_none() && !record.is_given_up()
 }
 
 impl Machine for LeaseElection {

@@ -14,6 +14,18 @@ pub struct LeaseRecord {
     pub transitions: u32,
 }
 
+impl LeaseRecord {
+    /// How long a record says that it lasts whose holder gave it up: what Kubernetes' own clients write.
+    pub(super) const GIVEN_UP: Duration = Duration::from_secs(1);
+
+    /// Whether its holder gave it up: it names nobody, and says so on purpose. One that was only just
+    /// made names nobody either, and no duration.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.holder.is_none() && !self.duration.is_zero() && self.duration <= Self::GIVEN_UP
+    }
+}
+
 /// The store's mark of one state of the record. Only whether two are equal means anything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RecordVersion(Arc<str>);

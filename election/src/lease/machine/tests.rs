@@ -29,6 +29,15 @@ fn held_by(name: &str, transitions: u32) -> LeaseRecord {
     LeaseRecord { holder, duration: Duration::from_secs(15), transitions }
 }
 
+fn given_up(transitions: u32) -> LeaseRecord {
+    LeaseRecord { holder: None, duration: Duration::from_secs(1), transitions }
+}
+
+/// As it is before anybody held it.
+fn just_made() -> LeaseRecord {
+    LeaseRecord { holder: None, duration: Duration::ZERO, transitions: 0 }
+}
+
 /// Lets it read a record at `now`.
 fn read(machine: &mut LeaseElection, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
     let Some(LeaseRequest::Read { number, .. }) = ask(machine, now) else { panic!("no read") };
@@ -106,10 +115,63 @@ fn another_waits_for_the_duration_since_it_saw_the_record_change() {
 #[test]
 fn a_record_that_was_given_up_is_taken_at_once() {
     let mut b = machine("b");
-    let free = LeaseRecord { holder: None, ..held_by("a", 4) };
+    let free = given_up(4);
     read(&mut b, at(100), Some((free, version("9"))));
     assert_eq!(write(&mut b, at(100), at(100), "10").0, held_by("b", 5));
     assert!(b.tenure(at(100)).is_some_and(|tenure| !tenure.seized));
+}
+
+#[test]
+fn a_record_that_nobody_held_yet_is_taken_at_once() {
+    let mut a = machine("a");
+    read(&mut a, at(1), Some((just_made(), version("1"))));
+    let (record, expected) = write(&mut a, at(1), at(1), "2");
+    assert_eq!((record.holder, expected), (Some(NodeName::new("a")), Some(version("1"))));
+    assert!(a.tenure(at(1)).is_some_and(|tenure| !tenure.seized));
+}
+
+#[test]
+fn a_record_that_was_deleted_is_taken_once_its_holder_must_have_ended() {
+    let made_anew = Some((just_made(), version("50")));
+    let cleared = Some((LeaseRecord { holder: None, ..held_by("a", 4) }, version("51")));
+    for found in [None, made_anew, cleared] {
+        let mut b = machine("b");
+        read(&mut b, at(100), Some((held_by("a", 4), version("9"))));
+        read(&mut b, at(103), found.clone());
+        while b.poll_timeout().unwrap() < at(118) {
+            let now = b.poll_timeout().unwrap();
+            read(&mut b, now, found.clone());
+            assert_eq!(b.poll_transmit(now, &mut Vec::new()), None, "{found:?} at {now:?}");
+        }
+        let now = b.poll_timeout().unwrap();
+        read(&mut b, now, found.clone());
+        write(&mut b, now, now, "52");
+        assert!(b.tenure(now).is_some_and(|tenure| tenure.seized), "its holder may be paused");
+    }
+}
+
+#[test]
+fn the_holder_of_a_record_that_was_deleted_goes_on_with_the_one_that_is_made_anew() {
+    let mut a = holder();
+    let number = a.tenure(at(1)).unwrap().number;
+    let Some(LeaseRequest::Write { number: asked, .. }) = ask(&mut a, at(3)) else { panic!() };
+    a.handle_input(at(3), LeaseInput::Refused { number: asked });
+    read(&mut a, at(3), Some((just_made(), version("50"))));
+    assert!(a.tenure(at(3)).is_some(), "nobody else may have it");
+    let (record, expected) = write(&mut a, at(3), at(3), "51");
+    assert_eq!((record.holder, expected), (Some(NodeName::new("a")), Some(version("50"))));
+    let tenure = a.tenure(at(12)).expect("it was renewed");
+    assert_eq!((tenure.number, tenure.seized), (number, false), "it is still the same");
+}
+
+#[test]
+fn whose_tenure_lapsed_does_not_take_the_record_in_place_of_the_deleted_one_at_once() {
+    let mut a = holder();
+    read(&mut a, at(20), None);
+    assert_eq!(a.poll_transmit(at(20), &mut Vec::new()), None);
+    read(&mut a, at(35), None);
+    write(&mut a, at(35), at(35), "60");
+    assert!(a.tenure(at(35)).is_some_and(|tenure| tenure.seized));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Every interleaving of a small world drives the shipped machine: two contenders, one store, messages
-//! that are late or lost, pauses of any length, clocks of different speed. Times are kept relative, so
+//! that are late or lost, pauses of any length, clocks of different speed, contenders that die and are
+//! started anew, a record that is deleted. Times are kept relative, so
 //! that ways which lead to the same are searched once.
 
 use alloc::{collections::BTreeSet, format, vec, vec::Vec};
@@ -26,12 +27,24 @@ struct World {
     store: Option<(LeaseRecord, RecordVersion)>,
     versions: u64,
     messages: [Vec<Message>; 2],
+    may: May,
+}
+
+/// What may happen besides, and how often.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct May {
+    /// The record is deleted, by somebody who finds that every contender has seen it.
+    delete: u8,
+    /// A contender dies, and is started anew under the same name.
+    restart: u8,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Message {
     Request(LeaseRequest),
     Answer(LeaseInput),
+    /// A request of a contender that died: nobody gets its answer.
+    Orphan(LeaseRequest),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -41,23 +54,29 @@ enum Action {
     /// The message reaches the store, or its answer the contender.
     Deliver(usize, usize),
     StepDown(usize),
+    Delete,
+    /// The record is made anew, as it was before anybody held it.
+    Make,
+    Restart(usize),
 }
 
 fn units(count: u64) -> Duration {
     Duration::from_micros(count)
 }
 
+fn contender(node: usize) -> LeaseElection {
+    let config = LeaseConfig::new(NodeName::new(["a", "b"][node]), 0)
+        .with_times(units(DURATION), units(HOLD), units(RETRY))
+        .unwrap();
+    // Without jitter: xorshift stays at zero.
+    LeaseElection { random: 0, ..LeaseElection::new(config) }
+}
+
 impl World {
-    fn new(rates: [u64; 2]) -> Self {
-        let contender = |name: &str| {
-            let config = LeaseConfig::new(NodeName::new(name), 0)
-                .with_times(units(DURATION), units(HOLD), units(RETRY))
-                .unwrap();
-            // Without jitter: xorshift stays at zero.
-            LeaseElection { random: 0, ..LeaseElection::new(config) }
-        };
+    fn new(rates: [u64; 2], may: May) -> Self {
         Self {
-            nodes: [contender("a"), contender("b")],
+            may,
+            nodes: [contender(0), contender(1)],
             // Different clocks: only differences may matter.
             clocks: [Instant::from_micros(1_000), Instant::from_micros(777_000)],
             rates,
@@ -65,6 +84,20 @@ impl World {
             versions: 0,
             messages: [Vec::new(), Vec::new()],
         }
+    }
+
+    /// The first holds, and the second has seen that.
+    fn settled(rates: [u64; 2], may: May) -> Self {
+        let mut world = Self::new(rates, may);
+        for node in [0, 1] {
+            world.act(Action::Run(node));
+            while !world.messages[node].is_empty() {
+                world.act(Action::Deliver(node, 0));
+            }
+        }
+        assert!(world.nodes[0].tenure(world.clocks[0]).is_some());
+        assert!(world.nodes[1].record().is_some());
+        world
     }
 
     fn holders(&self) -> usize {
@@ -81,6 +114,15 @@ impl World {
             if self.nodes[node].tenure(self.clocks[node]).is_some() {
                 actions.push(Action::StepDown(node));
             }
+            if self.may.restart > 0 {
+                actions.push(Action::Restart(node));
+            }
+        }
+        if self.may.delete > 0 && self.nodes.iter().all(|node| node.record().is_some()) {
+            actions.push(Action::Delete);
+        }
+        if self.may != May::default() && self.store.is_none() {
+            actions.push(Action::Make);
         }
         actions
     }
@@ -108,10 +150,32 @@ impl World {
                     self.nodes[node].handle_input(self.clocks[node], answer);
                     self.drain(node);
                 }
+                Message::Orphan(request) => drop(self.serve(request)),
             },
             Action::StepDown(node) => {
                 self.nodes[node].step_down(self.clocks[node]);
                 self.drain(node);
+            }
+            Action::Delete => {
+                self.may.delete -= 1;
+                self.store = None;
+            }
+            Action::Make => {
+                self.versions += 1;
+                let version = RecordVersion::new(format!("{}", self.versions));
+                self.store = Some((just_made(), version));
+            }
+            Action::Restart(node) => {
+                self.may.restart -= 1;
+                self.nodes[node] = contender(node);
+                let left = core::mem::take(&mut self.messages[node]).into_iter();
+                let requests = left.filter_map(|message| match message {
+                    Message::Request(request) | Message::Orphan(request) => {
+                        Some(Message::Orphan(request))
+                    }
+                    Message::Answer(_) => None,
+                });
+                self.messages[node] = requests.collect();
             }
         }
     }
@@ -183,6 +247,10 @@ impl World {
                         renumber(number);
                         *deadline = Instant::ZERO;
                     }
+                    Message::Orphan(
+                        LeaseRequest::Read { number, deadline }
+                        | LeaseRequest::Write { number, deadline, .. },
+                    ) => (*number, *deadline) = (0, Instant::ZERO),
                     Message::Answer(
                         LeaseInput::Read { number, .. }
                         | LeaseInput::Written { number, .. }
@@ -215,8 +283,10 @@ impl World {
         // No version comes back: a write that expects another than the present one is refused for ever.
         let present = world.store.as_ref().map(|(_, version)| version.clone());
         for message in world.messages.iter_mut().flatten() {
-            if let Message::Request(LeaseRequest::Write { expected, .. }) = message
+            if let Message::Request(LeaseRequest::Write { expected, .. })
+            | Message::Orphan(LeaseRequest::Write { expected, .. }) = message
                 && *expected != present
+                && expected.is_some()
             {
                 *expected = Some(RecordVersion::new("stale"));
             }
@@ -229,7 +299,8 @@ impl World {
         }
         for message in world.messages.iter_mut().flatten() {
             match message {
-                Message::Request(LeaseRequest::Write { record, expected, .. }) => {
+                Message::Request(LeaseRequest::Write { record, expected, .. })
+                | Message::Orphan(LeaseRequest::Write { record, expected, .. }) => {
                     record.transitions = 0;
                     let mut both = expected.take().map(|version| (record.clone(), version));
                     clean(&mut both);
@@ -250,6 +321,7 @@ impl World {
         world.nodes.hash(&mut hasher);
         world.store.hash(&mut hasher);
         world.messages.hash(&mut hasher);
+        world.may.hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -264,12 +336,11 @@ struct Search {
     complete: bool,
 }
 
-fn search(rates: [u64; 2], most: usize) -> Search {
+fn search(start: World, most: usize) -> Search {
     let mut found = Search { states: 0, violation: None, held: BTreeSet::new(), complete: false };
     let mut known = HashSet::new();
     // Where each state came from, to tell the way.
     let mut ways: Vec<(usize, Action)> = vec![(0, Action::Tick)];
-    let start = World::new(rates);
     known.insert(start.key());
     let mut frontier = alloc::collections::VecDeque::from([(0, start)]);
     while let Some((at, world)) = frontier.pop_front() {
@@ -314,8 +385,8 @@ fn search(rates: [u64; 2], most: usize) -> Search {
 const MOST: usize = 100_000;
 
 #[track_caller]
-fn never_two(rates: [u64; 2]) {
-    let found = search(rates, MOST);
+fn never_two(start: World) {
+    let found = search(start, MOST);
     assert!(found.violation.is_none(), "{:?}", found.violation);
     assert!(found.complete || found.states > MOST);
     assert_eq!(found.held, [0, 1].into(), "each comes to hold");
@@ -323,16 +394,35 @@ fn never_two(rates: [u64; 2]) {
 
 #[test]
 fn no_interleaving_near_the_start_has_two_holders() {
-    never_two([2, 2]);
+    never_two(World::new([2, 2], May::default()));
 }
 
 #[test]
 fn nor_has_any_where_clocks_differ_by_as_much_as_the_times_allow() {
-    never_two([2, 3]);
+    never_two(World::new([2, 3], May::default()));
+}
+
+#[test]
+fn nor_has_any_where_contenders_die_and_start_anew_with_requests_of_theirs_on_the_way() {
+    never_two(World::settled([2, 3], May { restart: 2, delete: 0 }));
+}
+
+#[test]
+fn nor_has_any_where_the_record_is_deleted_that_all_have_seen() {
+    never_two(World::settled([2, 3], May { restart: 0, delete: 1 }));
+}
+
+#[test]
+fn a_contender_that_starts_after_a_deletion_may_be_a_second_one() {
+    // It cannot know that there was a record: the docs say how long that can last.
+    let found = search(World::settled([2, 2], May { restart: 1, delete: 1 }), MOST);
+    let way = found.violation.expect("there is one");
+    assert!(way.iter().any(|action| matches!(action, Action::Restart(_))), "{way:?}");
+    assert!(way.iter().any(|action| matches!(action, Action::Delete)), "{way:?}");
 }
 
 #[test]
 fn clocks_that_differ_by_more_have_two_holders_so_the_search_can_find_them() {
-    let found = search([2, 6], MOST);
+    let found = search(World::new([2, 6], May::default()), MOST);
     assert!(found.violation.is_some());
 }
