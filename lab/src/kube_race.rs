@@ -1,11 +1,14 @@
-//! `lab race kube`: the controller before a real API server, in figures.
+//! `lab race kube`: the controller and a speaker before a real API server, in figures.
+
+mod cost;
+mod seen;
 
 use std::{
-    collections::BTreeMap,
     error, fs,
+    net::Ipv4Addr,
     path::PathBuf,
     process::ExitCode,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -13,8 +16,11 @@ use std::{
 use serde_json::json;
 use vipcast_lab::{
     Process, enter,
-    kube::{Installed, NAMESPACE, SERVICES, Watch, addresses, service_writes},
+    kube::{Installed, NAMESPACE, SERVICES, service_writes},
 };
+
+use cost::{mebibytes, processor_time};
+use seen::Seen;
 
 type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 
@@ -24,7 +30,9 @@ usage: lab race kube --vipcast PROGRAM --deploy FOLDER [--services NUMBER]
 
 /// How many single services are measured for a median.
 const SINGLE: usize = 50;
-const LIMIT: Duration = Duration::from_secs(120);
+/// What is not written by now is not going to be.
+const REST: Duration = Duration::from_secs(3);
+const LIMIT: Duration = Duration::from_secs(30);
 
 struct Options {
     program: PathBuf,
@@ -48,136 +56,170 @@ impl Options {
 }
 
 pub(crate) fn run(args: &[&str]) -> Outcome<ExitCode> {
-    let Some(options) = Options::parse(args) else {
+    let Some(Options { program, deploy, services }) = Options::parse(args) else {
         eprintln!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
     enter()?;
     println!("| what | figure |\n|---|---|");
-    let size = fs::metadata(&options.program)?.len();
-    row("size of the program", &format!("{:.1} MB", size as f64 / 1e6));
-    let cluster = Installed::start("race", 1, false, &options.deploy, &options.program)?;
-    let controller = cluster.one_controller()?;
-    let process = || cluster.process(NAMESPACE, &controller);
-    row("resident, idle", &mebibytes(&*process()?)?);
-
-    let seen = Seen::follow(cluster.api().watch(SERVICES));
-    one_by_one(&cluster, &seen)?;
-    at_once(&cluster, &seen, &*process()?, options.services)?;
-    row(&format!("resident, after {}", options.services), &mebibytes(&*process()?)?);
-    let (_, address) = create(&cluster, &seen, "more")?;
-    row("with that many at rest: POST to address", &milliseconds(address));
-    let audit = cluster.audit().from_now()?;
-    let start = Instant::now();
-    cluster.restart(NAMESPACE, &controller)?;
-    create(&cluster, &seen, "restarted")?;
-    let served = seen.wait_for("restarted")? - start;
-    row("restart with that many: exec to the address of a new service", &milliseconds(served));
-    thread::sleep(Duration::from_secs(3));
-    row(
-        "service writes of the restart, the new service's included",
-        &service_writes(&audit)?.to_string(),
-    );
+    row("size of the program", &format!("{:.1} MB", fs::metadata(&program)?.len() as f64 / 1e6));
+    let race = Race::start(Installed::start("race", 1, false, &deploy, &program)?)?;
+    race.first_address()?;
+    race.memory("idle")?;
+    race.one_by_one()?;
+    race.at_once(services)?;
+    race.memory(&format!("with {services}"))?;
+    let Timed { address, .. } = race.create("more")?;
+    row(&format!("with {services} at rest: POST to address"), &milliseconds(address));
+    race.restart(services)?;
+    race.cluster.create_many(services..3 * services)?;
+    thread::sleep(REST);
+    race.restart(3 * services)?;
+    race.memory(&format!("with {}", 3 * services))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// One service after the other, in an idle cluster.
-fn one_by_one(cluster: &Installed, seen: &Seen) -> Outcome {
-    cluster.create_pool("single", &["172.18.0.0/24"])?;
-    let (mut answers, mut given) = (Vec::new(), Vec::new());
-    for number in 0..SINGLE {
-        let (answer, address) = create(cluster, seen, &format!("single-{number}"))?;
-        answers.push(answer);
-        given.push(address);
-    }
-    for number in 0..SINGLE {
-        cluster.api().delete(&format!("{SERVICES}/single-{number}"))?;
-    }
-    row(&format!("POST answered by the API server alone, p50 / max of {SINGLE}"), &spread(answers));
-    row(&format!("POST to address seen by a watcher, p50 / max of {SINGLE}"), &spread(given));
-    Ok(())
+/// One node, one controller, one speaker.
+struct Race {
+    cluster: Installed,
+    controller: String,
+    speaker: String,
+    seen: Seen,
 }
 
-/// Services that wait, and then their pool.
-fn at_once(cluster: &Installed, seen: &Seen, process: &Process, count: usize) -> Outcome {
-    cluster
-        .api()
-        .delete("/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools/single")?;
-    let audit = cluster.audit().from_now()?;
-    cluster.create_many(count)?;
-    // Each is told that it waits; that is not what is measured.
-    thread::sleep(Duration::from_secs(5));
-    let told = service_writes(&audit)?;
-    let audit = audit.from_now()?;
-    let busy = processor_time(process)?;
-    let start = Instant::now();
-    cluster.create_pool("many", &["172.18.16.0/20"])?;
-    let first = seen.wait(1, start)?;
-    let all = seen.wait(count, start)?;
-    let busy = processor_time(process)? - busy;
-    row(&format!("{count} wait for a pool: first address after"), &milliseconds(first));
-    row(&format!("{count} wait for a pool: all have theirs after"), &milliseconds(all));
-    row("addresses a second", &format!("{:.0}", count as f64 / all.as_secs_f64()));
-    row("processor time of the controller for them", &milliseconds(busy));
-    thread::sleep(Duration::from_secs(3));
-    row(
-        "service writes for them, and before the pool, to say that they wait",
-        &format!("{}, {told}", service_writes(&audit)?),
-    );
-    Ok(())
+/// How long after its POST was sent.
+struct Timed {
+    answer: Duration,
+    address: Duration,
+    start: Instant,
+    given: String,
 }
 
-/// Creates a service: how long its POST took, and how long it was until a watcher saw its address.
-fn create(cluster: &Installed, seen: &Seen, name: &str) -> Outcome<(Duration, Duration)> {
+impl Race {
+    fn start(cluster: Installed) -> Outcome<Self> {
+        let controller = cluster.one_controller()?;
+        let speaker = cluster.speakers()?.swap_remove(0);
+        let seen = Seen::follow(cluster.api().watch(SERVICES));
+        cluster.create_pool("single", &["172.18.4.0/24"])?;
+        let path = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/l2advertisements");
+        cluster.api().create(&path, &json!({"metadata": {"name": "all"}}))?;
+        Ok(Self { cluster, controller, speaker, seen })
+    }
+
+    fn processes(&self) -> Outcome<[(&'static str, Arc<Process>); 2]> {
+        Ok([
+            ("controller", self.cluster.process(NAMESPACE, &self.controller)?),
+            ("speaker", self.cluster.process(NAMESPACE, &self.speaker)?),
+        ])
+    }
+
+    fn memory(&self, when: &str) -> Outcome {
+        for (name, process) in self.processes()? {
+            row(&format!("resident, {name} {when}"), &mebibytes(&process)?);
+        }
+        Ok(())
+    }
+
+    /// A controller starts and finds a service that waits.
+    fn first_address(&self) -> Outcome {
+        self.cluster.process(NAMESPACE, &self.controller)?.kill()?;
+        self.cluster.api().create(SERVICES, &service("waiting"))?;
+        let start = Instant::now();
+        self.cluster.restart(NAMESPACE, &self.controller)?;
+        let (served, _) = self.seen.wait_for("waiting")?;
+        row("exec to the first address", &milliseconds(served - start));
+        self.cluster.api().delete(&format!("{SERVICES}/waiting"))?;
+        Ok(())
+    }
+
+    /// One service after the other, in an idle cluster.
+    fn one_by_one(&self) -> Outcome {
+        let mut created = Vec::new();
+        let capture = self.cluster.net.lab.capture(&self.cluster.net.lan)?;
+        let mut announced = Vec::new();
+        for number in 0..SINGLE {
+            let timed = self.create(&format!("single-{number}"))?;
+            let given: Ipv4Addr = timed.given.parse()?;
+            let frame = capture.wait_for("a gratuitous frame", LIMIT, |frame| {
+                frame.at >= timed.start
+                    && frame.arp().is_some_and(|arp| arp.is_gratuitous() && arp.spa == given)
+            })?;
+            announced.push(frame.at - timed.start);
+            created.push(timed);
+        }
+        for number in 0..SINGLE {
+            self.cluster.api().delete(&format!("{SERVICES}/single-{number}"))?;
+        }
+        let answers = created.iter().map(|timed| timed.answer).collect();
+        let given = created.iter().map(|timed| timed.address).collect();
+        let what = format!("p50 / max of {SINGLE}");
+        row(&format!("POST answered by the API server alone, {what}"), &spread(answers));
+        row(&format!("POST to address seen by a watcher, {what}"), &spread(given));
+        row(&format!("POST to the first gratuitous frame, {what}"), &spread(announced));
+        Ok(())
+    }
+
+    /// Services that wait, and then their pool.
+    fn at_once(&self, count: usize) -> Outcome {
+        let pools = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/ipaddresspools");
+        self.cluster.api().delete(&format!("{pools}/single"))?;
+        let audit = self.cluster.audit().from_now()?;
+        self.cluster.create_many(0..count)?;
+        // Each is told that it waits; that is not what is measured.
+        thread::sleep(REST);
+        let told = service_writes(&audit)?;
+        let audit = audit.from_now()?;
+        let processes = self.processes()?;
+        let mut busy = Vec::new();
+        for (_, process) in &processes {
+            busy.push(processor_time(process)?);
+        }
+        let start = Instant::now();
+        self.cluster.create_pool("many", &["172.18.16.0/20"])?;
+        let first = self.seen.wait(1, start)?;
+        let all = self.seen.wait(count, start)?;
+        thread::sleep(REST);
+        row(&format!("{count} wait for a pool: first address after"), &milliseconds(first));
+        row(&format!("{count} wait for a pool: all have theirs after"), &milliseconds(all));
+        row("addresses a second", &format!("{:.0}", count as f64 / all.as_secs_f64()));
+        for ((name, process), before) in processes.iter().zip(busy) {
+            let used = processor_time(process)? - before;
+            row(&format!("processor time of the {name} for {count}"), &milliseconds(used));
+        }
+        let writes = service_writes(&audit)?;
+        row("service writes for them, and before, that they wait", &format!("{writes}, {told}"));
+        Ok(())
+    }
+
+    /// The controller is killed, and a service is created once it is started again.
+    fn restart(&self, count: usize) -> Outcome {
+        let audit = self.cluster.audit().from_now()?;
+        let start = Instant::now();
+        self.cluster.restart(NAMESPACE, &self.controller)?;
+        let name = format!("restarted-{count}");
+        self.create(&name)?;
+        let (served, _) = self.seen.wait_for(&name)?;
+        let what = format!("restart with {count}: exec to the address of a new service");
+        row(&what, &milliseconds(served - start));
+        thread::sleep(REST);
+        let writes = service_writes(&audit)?;
+        row("service writes of that restart, the new service's included", &writes.to_string());
+        Ok(())
+    }
+
+    /// Creates a service, and waits until a watcher sees its address.
+    fn create(&self, name: &str) -> Outcome<Timed> {
+        let start = Instant::now();
+        self.cluster.api().create(SERVICES, &service(name))?;
+        let answer = start.elapsed();
+        let (seen, given) = self.seen.wait_for(name)?;
+        Ok(Timed { answer, address: seen - start, start, given })
+    }
+}
+
+fn service(name: &str) -> serde_json::Value {
     let spec = json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]});
-    let service = json!({"metadata": {"name": name}, "spec": spec});
-    let start = Instant::now();
-    cluster.api().create(SERVICES, &service)?;
-    let answer = start.elapsed();
-    Ok((answer, seen.wait_for(name)? - start))
-}
-
-/// When each service was first seen with an address.
-struct Seen(Arc<(Mutex<BTreeMap<String, Instant>>, Condvar)>);
-
-impl Seen {
-    fn follow(watch: Watch) -> Self {
-        let shared: Arc<(Mutex<BTreeMap<String, Instant>>, Condvar)> = Arc::default();
-        let follower = Arc::clone(&shared);
-        thread::spawn(move || {
-            while let Some((_, service)) = watch.next(Duration::from_secs(600)) {
-                let now = Instant::now();
-                if !addresses(&service).is_empty() {
-                    let name = service["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                    let mut times = follower.0.lock().unwrap_or_else(PoisonError::into_inner);
-                    times.entry(name).or_insert(now);
-                    follower.1.notify_all();
-                }
-            }
-        });
-        Self(shared)
-    }
-
-    fn until<T>(&self, found: impl Fn(&BTreeMap<String, Instant>) -> Option<T>) -> Outcome<T> {
-        let times = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.1.wait_timeout_while(times, LIMIT, |times| found(times).is_none());
-        let (times, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        found(&times).ok_or_else(|| format!("no address within {LIMIT:?}").into())
-    }
-
-    fn wait_for(&self, name: &str) -> Outcome<Instant> {
-        self.until(|times| times.get(name).copied())
-    }
-
-    /// How long after `start` so many were seen with an address since then.
-    fn wait(&self, count: usize, start: Instant) -> Outcome<Duration> {
-        self.until(|times| {
-            let mut fresh: Vec<Instant> =
-                times.values().copied().filter(|time| *time >= start).collect();
-            fresh.sort_unstable();
-            fresh.get(count - 1).map(|time| *time - start)
-        })
-    }
+    json!({"metadata": {"name": name}, "spec": spec})
 }
 
 fn row(what: &str, figure: &str) {
@@ -192,26 +234,4 @@ fn spread(mut times: Vec<Duration>) -> String {
     times.sort_unstable();
     let max = times.last().copied().unwrap_or_default();
     format!("{} / {}", milliseconds(times[times.len() / 2]), milliseconds(max))
-}
-
-fn mebibytes(process: &Process) -> Outcome<String> {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id()))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    let kibibytes: f64 = line.trim_end_matches("kB").trim().parse()?;
-    Ok(format!("{:.1} MiB", kibibytes / 1024.0))
-}
-
-/// What a process used so far, by the clock ticks of /proc: 10 ms each.
-fn processor_time(process: &Process) -> Outcome<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
-    let fields: Vec<&str> =
-        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // After the name: user time is the twelfth field, system time the next.
-    let ticks: u64 = fields
-        .get(11..13)
-        .ok_or("a short stat")?
-        .iter()
-        .map(|field| field.parse().unwrap_or(0))
-        .sum();
-    Ok(Duration::from_millis(ticks * 10))
 }

@@ -12,6 +12,7 @@ mod cache;
 mod console;
 mod demo;
 mod fuzz;
+mod image;
 mod install;
 mod mutants;
 mod process;
@@ -50,6 +51,7 @@ enum Command {
     Fuzz(fuzz::Args),
     Mutants(mutants::Args),
     Race(race::Args),
+    Image(image::Args),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Race(args) => race::run(&args),
+        Command::Image(args) => image::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

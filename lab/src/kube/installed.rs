@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ops::Range,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -146,11 +147,11 @@ impl Installed {
         create_pages(&self.0, count)
     }
 
-    /// Creates so many services, `s-0` and so on, by eight callers.
+    /// Creates the services of these numbers, `s-0` and so on, by eight callers.
     ///
     /// # Errors
     /// What the API server says.
-    pub fn create_many(&self, count: usize) -> Result<()> {
+    pub fn create_many(&self, numbers: Range<usize>) -> Result<()> {
         let callers = 8;
         let spec = json!({"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]});
         let create = |number: usize| {
@@ -161,7 +162,8 @@ impl Installed {
             let create = &create;
             let threads: Vec<_> = (0..callers)
                 .map(|caller| {
-                    scope.spawn(move || (caller..count).step_by(callers).try_for_each(create))
+                    let own = numbers.clone().skip(caller).step_by(callers);
+                    scope.spawn(move || own.into_iter().try_for_each(create))
                 })
                 .collect();
             let gone = |_| KubeError::invalid("a caller panicked");

@@ -49,6 +49,19 @@ impl Image {
         })
     }
 
+    /// Whether none of its programs needs a shared library, as an image without files beside them asks for.
+    ///
+    /// # Errors
+    /// A program that cannot be read.
+    pub fn is_static(&self) -> Result<bool> {
+        for (program, _) in &self.files {
+            if !is_static(program).map_err(LabError::io(format!("read {}", program.display())))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn parse<'a>(text: &'a str, program: &Path) -> Result<Self, &'a str> {
         let mut image = Self::default();
         for line in text.lines().map(str::trim) {

@@ -194,7 +194,7 @@ fn nothing_needless_is_written() -> TestResult {
     let cluster = install("writes", 1, false)?;
     let controller = cluster.one_controller()?;
     let audit = cluster.audit().from_now()?;
-    cluster.create_many(COUNT)?;
+    cluster.create_many(0..COUNT)?;
     cluster.create_pool("pool", &["172.18.16.0/20"])?;
     cluster.wait_for_many(COUNT)?;
     thread::sleep(REST);

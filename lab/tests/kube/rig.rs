@@ -1,14 +1,16 @@
 //! The rig itself: is what the other tests stand on a cluster?
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, process::Command};
 
 use serde_json::{Value, json};
 use vipcast_lab::{
+    Topology,
     harness::{Test, TestResult, test},
-    kube::{Image, KubeCluster, KubeOptions, SERVICES, create_pages, granted},
+    kube::{Image, KubeCluster, KubeOptions, Root, SERVICES, create_pages, granted},
+    vipcast,
 };
 
-use crate::support::{LIMIT, create_service, eventually, fetch};
+use crate::support::{LIMIT, create_service, eventually, fetch, workspace};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -21,6 +23,11 @@ pub(crate) fn tests() -> Vec<Test> {
         test(
             "a process has what its pod's template says, and no more",
             a_process_as_its_template_says,
+        )
+        .needs_root(),
+        test(
+            "the image's program runs in a root folder that has nothing beside it",
+            the_program_runs_alone,
         )
         .needs_root(),
         test("the rights of a role are read", the_rights_of_a_role_are_read),
@@ -172,6 +179,24 @@ fn a_process_as_its_template_says() -> TestResult {
         .find(|call| call.right() == "list services")
         .ok_or("no call is written down")?;
     assert!(call.forbidden && call.user == "system:serviceaccount:default:default", "{call:?}");
+    Ok(())
+}
+
+fn the_program_runs_alone() -> TestResult {
+    let program = vipcast()?;
+    let image = Image::read(&workspace()?.join("deploy/Dockerfile"), &program)?;
+    assert!(
+        image.is_static()?,
+        "{} needs shared libraries: `cargo xtask image` builds what the image holds; name it in VIPCAST_BIN",
+        program.display()
+    );
+    let net = Topology::new("image", 1)?;
+    let mut command = Command::new(&image.entrypoint[0]);
+    command.arg("crds").env_clear();
+    let process = Root::bare(image).spawn(&net.nodes[0], &net.lab.dir().join("image"), command)?;
+    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
+    let inside = process.output();
+    assert!(inside.contains("ipaddresspools.metallb.io"), "{inside}");
     Ok(())
 }
 

@@ -51,6 +51,10 @@ pub(crate) const RACE_PACKAGES: &[DebianPackage] = &[
 pub(crate) const KUBE_PACKAGES: &[DebianPackage] =
     &[DebianPackage { name: "nftables", program: "nft" }];
 
+/// What builds a program that needs no shared library: the C in it needs a C library of its own.
+pub(crate) const STATIC_PACKAGES: &[DebianPackage] =
+    &[DebianPackage { name: "musl-tools", program: "musl-gcc" }];
+
 /// Installs those of `packages` that are missing. Where it may not, the error says what to type.
 pub(crate) fn ensure_debian_packages(
     progress: &mut Progress,

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 
 use crate::console::Progress;
+use crate::image::static_program;
 use crate::install::{ASSETS, ensure_control_plane};
 use crate::programs;
 use crate::workspace::Workspace;
@@ -25,14 +26,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let mut progress = Progress::start("building what takes part");
     let assets = ensure_control_plane(&mut progress, &workspace)?;
-    let packages = ["--release", "-p", "vipcast", "-p", "vipcast-lab", "--bins", "--features"];
-    let packages = [&packages[..], &["vipcast/cluster,vipcast-lab/kube"]].concat();
+    let packages = ["--release", "-p", "vipcast-lab", "--bins", "--features", "vipcast-lab/kube"];
     let programs = programs::build(&mut progress, &workspace, &packages)?;
+    let program = static_program(&mut progress, &workspace, true)?;
     drop(progress);
     let lab = programs.bin("lab")?;
     let mut command = Command::new(lab);
     command.env(ASSETS, assets).args(["race", "kube", "--services", &args.services.to_string()]);
-    command.arg("--vipcast").arg(programs.bin("vipcast")?);
+    command.arg("--vipcast").arg(program);
     command.arg("--deploy").arg(workspace.root.join("deploy"));
     let status = command.status().with_context(|| format!("cannot start {}", lab.display()))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
