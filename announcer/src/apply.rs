@@ -8,12 +8,13 @@ use std::{
 use vipcast_election as election;
 use vipcast_plan::{self as plan, Intent, NodeName, Plan};
 
-use crate::layer2::{Layer2, Layer2Report, Table};
+use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 
 /// What the layer 2 thread was told last. Telling it the same again is spared.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     table: Table,
+    ports: TcpPorts,
     candidates: Option<election::Candidates>,
     members: BTreeSet<election::NodeName>,
 }
@@ -33,6 +34,14 @@ impl Applied {
         if self.candidates.as_ref() != Some(&candidates) {
             layer2.set_candidates(candidates.clone());
             self.candidates = Some(candidates);
+        }
+    }
+
+    /// Tells the thread where addresses can be seen to be served, where that has changed.
+    pub(crate) fn tcp_ports(&mut self, layer2: &Layer2, ports: TcpPorts) {
+        if self.ports != ports {
+            self.ports.clone_from(&ports);
+            layer2.set_tcp_ports(ports);
         }
     }
 
@@ -65,6 +74,21 @@ pub(crate) fn members(report: &Layer2Report) -> BTreeSet<NodeName> {
 pub(crate) fn deliverable(candidates: &plan::Candidates, me: &NodeName) -> BTreeSet<IpAddr> {
     let mine = candidates.iter().filter(|(_, eligible)| eligible.nodes.contains_key(me));
     mine.map(|(unit, _)| unit.address).collect()
+}
+
+/// Where each address can be seen to be served by TCP: the lowest port of the services that have it
+/// and somebody to serve them.
+pub(crate) fn tcp_ports(intent: &Intent) -> TcpPorts {
+    let mut ports = TcpPorts::new();
+    for service in intent.services.values().filter(|service| service.endpoints.any_usable()) {
+        let (Some(port), Some(assignment)) = (service.tcp_port(), &service.assignment) else {
+            continue;
+        };
+        for (address, _) in &assignment.addresses {
+            ports.entry(*address).and_modify(|known| *known = port.min(*known)).or_insert(port);
+        }
+    }
+    ports
 }
 
 /// All addresses that services have, whoever may hold them.

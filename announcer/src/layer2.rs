@@ -6,7 +6,9 @@
 
 mod alarms;
 mod beacons;
+mod connects;
 mod elector;
+mod handshake;
 mod host;
 mod links;
 mod outlets;
@@ -36,6 +38,7 @@ use crate::os::Waker;
 
 pub use alarms::{Alarm, Raised};
 pub use beacons::{BEACON_GROUP_V4, BEACON_GROUP_V6, BeaconTransport};
+pub use connects::TcpPorts;
 pub use elector::Election;
 pub use links::{LinkFilter, LinkPattern, LinkPatternError, LinkState, segment_of};
 pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report, NodeSeen};
@@ -123,6 +126,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Pending {
     table: Option<Table>,
+    ports: Option<TcpPorts>,
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
@@ -167,6 +171,13 @@ impl Layer2 {
     /// Which links each unit may be announced on, from now on.
     pub fn set_table(&self, table: Table) {
         self.command(|pending| pending.table = Some(table));
+    }
+
+    /// Where each address can be seen to be served by TCP, from now on; of use only where the election
+    /// asks for such [proofs](vipcast_election::beacon::ServeProof::connect). An address that is not
+    /// named is proved by ARP or ND.
+    pub fn set_tcp_ports(&self, ports: TcpPorts) {
+        self.command(|pending| pending.ports = Some(ports));
     }
 
     /// Who may hold which unit, from now on.

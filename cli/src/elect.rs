@@ -8,13 +8,13 @@ use vipcast_announcer::{
     layer2::{BeaconTransport, Layer2Config},
 };
 use vipcast_election as election;
-use vipcast_election::beacon::{BeaconConfig, BeaconSettings, Keyring};
+use vipcast_election::beacon::{BeaconConfig, BeaconSettings, Keyring, ServeProof};
 use vipcast_k8s_adapter::state::StateFolder;
 use vipcast_plan::NodeName;
 
 use crate::{
     key_file,
-    options::{ElectionArg, ElectionArgs},
+    options::{ElectionArg, ElectionArgs, ServeProofArg},
 };
 
 /// How this node elects.
@@ -47,6 +47,10 @@ pub(crate) fn configure(
         Some(file) => Some(key_file::read(file)?),
         None => asked.insecure.then(Keyring::insecure),
     };
+    let by_beacons = asked.election.unwrap_or(ElectionArg::Beacon) == ElectionArg::Beacon;
+    if asked.serve_proof != ServeProofArg::Neighbor && !(by_beacons && keyring.is_some()) {
+        bail!("only nodes that elect by beacons ask for proofs: leave out --serve-proof");
+    }
     let keyring = match (asked.election, keyring) {
         (Some(ElectionArg::Beacon | ElectionArg::Hash), None) => {
             bail!("an election by beacons needs keys: give --key-file, or --insecure to go without")
@@ -62,6 +66,14 @@ pub(crate) fn configure(
     }
     let mut settings = BeaconSettings::every(asked.beacon_interval, !asked.no_burst_probe);
     settings.rebalance = asked.rebalance;
+    match asked.serve_proof {
+        ServeProofArg::Neighbor => {}
+        ServeProofArg::Tcp => {
+            settings.serve_proof =
+                settings.serve_proof.map(|proof| ServeProof { connect: true, ..proof });
+        }
+        ServeProofArg::Off => settings.serve_proof = None,
+    }
     let me = election::NodeName::new(node.as_str());
     let clock = Clock::unix_micros();
     let folder = StateFolder::open(state, node.as_str());

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use vipcast_announcer::Deliver;
 
-pub(crate) use election::{ElectionArg, ElectionArgs};
+pub(crate) use election::{ElectionArg, ElectionArgs, ServeProofArg};
 pub(crate) use layer2::Layer2Args;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -36,6 +36,12 @@ impl Election {
     pub const fn finds_members(&self) -> bool {
         matches!(self, Self::Beacon { .. } | Self::Hash { .. })
     }
+
+    /// Whether holders are asked for TCP connections, to see whether they serve.
+    pub(super) fn proves_by_tcp(&self) -> bool {
+        let Self::Beacon { config, .. } = self else { return false };
+        config.settings().serve_proof.as_ref().is_some_and(|proof| proof.connect)
+    }
 }
 
 /// The elector that runs.

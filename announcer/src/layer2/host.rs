@@ -1,4 +1,5 @@
 mod claims;
+mod connect;
 mod elect;
 mod filters;
 mod gateways;
@@ -23,10 +24,11 @@ use super::{
     Check, Checks, ClaimKey, Layer2Config, Layer2Report, LinkFilter, Pending, Shared, Table,
     alarms::Alarms,
     beacons::Beacons,
+    connects::Connects,
     elector::Elector,
     lock,
     outlets::Wire,
-    sockets::{BEACON, ND, Sockets},
+    sockets::{BEACON, CONNECT, Sockets, link_of},
 };
 use crate::{
     clock::Clock,
@@ -55,6 +57,8 @@ pub(super) struct Host {
     me: NodeName,
     elector: Elector,
     beacons: Beacons,
+    /// Where holders are to be seen to serve by TCP.
+    connects: Option<Connects>,
     /// It is known who may hold what.
     ready: bool,
     segments_up: BTreeSet<Segment>,
@@ -124,6 +128,7 @@ impl Host {
             batch: FrameBatch::new(),
             buf: Vec::new(),
             me: config.me,
+            connects: config.election.proves_by_tcp().then(Connects::new).transpose()?,
             elector: Elector::new(config.election),
             beacons: Beacons::new(config.beacons),
             ready: false,
@@ -193,6 +198,7 @@ impl Host {
                     number if number & BEACON != 0 => {
                         self.receive_beacons(link_of(number))?;
                     }
+                    number if number & CONNECT != 0 => self.receive_handshakes(number)?,
                     number => self.receive(number)?,
                 }
             }
@@ -225,11 +231,15 @@ impl Host {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
         #[cfg(test)]
         assert!(!pending.panic, "asked to panic");
-        let Pending { table, candidates, members, checks, keyring, drain, stop, .. } = pending;
+        let Pending { table, ports, candidates, members, checks, keyring, drain, stop, .. } =
+            pending;
         let now = Clock::now();
         if let Some(table) = table {
             self.table = table;
             self.unlisted.clear();
+        }
+        if let (Some(ports), Some(connects)) = (ports, &mut self.connects) {
+            connects.ports = ports;
         }
         if let Some(members) = members {
             self.elector.set_members(now, members);
@@ -364,11 +374,6 @@ impl Host {
         self.counters_told = now;
         None
     }
-}
-
-/// The link that the number of a socket names.
-fn link_of(number: u64) -> u32 {
-    u32::try_from(number & !(ND | BEACON)).unwrap_or(0)
 }
 
 /// A link that went down or away under a socket is told by the link watch; it is no reason to stop.

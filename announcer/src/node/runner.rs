@@ -135,6 +135,7 @@ impl Runner {
         let holders = apply::holders(layer2);
         let plan = plan(intent, &observed, &self.me, &holders);
         self.applied.plan(&self.layer2, &plan);
+        self.applied.tcp_ports(&self.layer2, apply::tcp_ports(intent));
         let mut contenders = apply::contenders(&candidates);
         if self.elected {
             apply::withdraw(&mut contenders, &self.me, &plan);

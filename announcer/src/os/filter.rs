@@ -60,6 +60,13 @@ fn instructions(kind: FrameKind, targets: Option<&[IpNet]>) -> Vec<Instruction> 
     }
 }
 
+/// The filter of a [`HandshakeSocket`](super::HandshakeSocket).
+pub(super) fn handshake(ipv4: bool, port: u16) -> Vec<SockFilter> {
+    let mut program = Program::default();
+    program.handshake(ipv4, port);
+    program.0.iter().map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k)).collect()
+}
+
 /// The same with the longest prefixes a bit shorter.
 fn widened(nets: &[IpNet]) -> Vec<IpNet> {
     let longest = nets.iter().map(IpNet::prefix_len).max().unwrap_or(0);
@@ -77,6 +84,14 @@ const ARP_LENGTHS: u32 = 18;
 const ARP_OPERATION: u32 = 20;
 const ARP_SENDER: u32 = 28;
 const ARP_TARGET: u32 = 38;
+const IPV4_VERSION_LENGTH: u32 = 14;
+const IPV4_FRAGMENT: u32 = 20;
+const IPV4_PROTOCOL: u32 = 23;
+/// Where the payload begins, without options or extension headers.
+const IPV4_PAYLOAD: u32 = 34;
+const IPV6_PAYLOAD: u32 = 54;
+const TCP_DESTINATION: u32 = 2;
+const TCP_FLAGS: u32 = 13;
 const IPV6_NEXT_HEADER: u32 = 20;
 const IPV6_HOP_LIMIT: u32 = 21;
 const IPV6_SOURCE: u32 = 22;
@@ -128,6 +143,35 @@ impl Program {
         self.require(LOAD_BYTE, IPV6_HOP_LIMIT, &[255]);
         self.load(LOAD_WORD, ND_TARGET + 12);
         self.refuse_others();
+    }
+
+    /// A TCP segment with SYN and ACK, and neither RST nor FIN, to a port.
+    fn handshake(&mut self, ipv4: bool, port: u16) {
+        const TCP: u32 = 6;
+        let payload = if ipv4 {
+            self.require(LOAD_HALF, ETHERTYPE, &[0x0800]);
+            self.require(LOAD_BYTE, IPV4_VERSION_LENGTH, &[0x45]);
+            self.require(LOAD_BYTE, IPV4_PROTOCOL, &[TCP]);
+            // More fragments, or not the first.
+            self.require_masked(LOAD_HALF, IPV4_FRAGMENT, 0x3fff, 0);
+            IPV4_PAYLOAD
+        } else {
+            self.require(LOAD_HALF, ETHERTYPE, &[FrameKind::Nd.ethertype().into()]);
+            self.require(LOAD_BYTE, IPV6_NEXT_HEADER, &[TCP]);
+            IPV6_PAYLOAD
+        };
+        self.require(LOAD_HALF, payload + TCP_DESTINATION, &[port.into()]);
+        self.require_masked(LOAD_BYTE, payload + TCP_FLAGS, 0b1_0111, 0b1_0010);
+        self.refuse_others();
+        self.accept();
+    }
+
+    /// Drops the frame unless these bits are as given.
+    fn require_masked(&mut self, load: u16, offset: u32, mask: u32, value: u32) {
+        self.load(load, offset);
+        self.push(AND, mask);
+        self.jump_equal(value, 1, 0);
+        self.drop();
     }
 
     /// Drops frames that are not for this link: those to another MAC, and those of a VLAN that has no

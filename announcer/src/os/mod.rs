@@ -3,6 +3,7 @@
 //! Everything here is synchronous and non-blocking, for one thread that waits in a [`Poller`]:
 //!
 //! - [`PacketSocket`]: ARP or ND frames of one link, filtered in the kernel;
+//! - [`HandshakeSocket`]: the answers to TCP handshakes that were begun in frames of our own;
 //! - [`NeighbourSocket`]: UDP among the neighbours on one link;
 //! - [`Poller`], [`Timer`], [`Waker`]: epoll, a timer that counts suspend, a wake-up from other
 //!   threads;
@@ -22,6 +23,7 @@ mod event;
 mod filter;
 mod groups;
 mod guard;
+mod handshake;
 mod lock;
 pub mod netlink;
 mod nftables;
@@ -35,5 +37,6 @@ pub use event::{Poller, Timer, Waker};
 pub use filter::FrameKind;
 pub use groups::{GroupMemberships, Membership};
 pub use guard::{Guard, GuardError};
+pub use handshake::{HandshakeSocket, ReservedPort};
 pub use lock::{InstanceLock, LockError};
 pub use packet::{FrameBatch, PacketSocket, PacketType, Received, Sent, Statistics};

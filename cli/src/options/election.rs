@@ -31,6 +31,11 @@ pub(crate) struct ElectionArgs {
     #[arg(long)]
     pub(crate) rebalance: bool,
 
+    /// What proves that the holder of an address serves it. One that fails another node's question
+    /// three times in a row, and a second node's too, gives the address up. The same on all nodes
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub(crate) serve_proof: ServeProofArg,
+
     /// The UDP port of heartbeats. The same on all nodes
     #[arg(long, value_name = "PORT", default_value_t = DEFAULT_PORT)]
     pub(crate) beacon_port: u16,
@@ -51,6 +56,18 @@ pub(crate) enum ElectionArg {
     Hash,
     /// From the list of --alive; without it, this node is alone
     Static,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServeProofArg {
+    /// An answer by ARP or ND
+    #[default]
+    Neighbor,
+    /// An answer to a TCP handshake with the service's lowest TCP port, which is then given up; by
+    /// ARP or ND where a service has none
+    Tcp,
+    /// Nothing is asked
+    Off,
 }
 
 /// A time such as `100ms` or `1s`; a bare number is milliseconds.

@@ -47,6 +47,12 @@ fn main() -> ExitCode {
         )
         .needs_tool("nft"),
         test(
+            "an owner that nobody can connect to is replaced, though it answers by ARP",
+            serving::an_owner_that_cannot_be_connected_to_is_replaced,
+        )
+        .needs_tool("nft")
+        .needs_tool("ss"),
+        test(
             "where nobody's answers come through, nothing moves",
             serving::where_all_are_muted_nothing_moves,
         )

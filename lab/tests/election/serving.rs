@@ -1,6 +1,9 @@
 use std::{fs, process::Command, thread, time::Duration};
 
-use vipcast_lab::harness::{TestResult, tool};
+use vipcast_lab::{
+    Cluster,
+    harness::{TestResult, tool},
+};
 
 use crate::common::{LIMIT, STEADY, VIP, cluster, page, wait_for_all};
 
@@ -34,6 +37,54 @@ pub(crate) fn a_muted_owner_is_replaced() -> TestResult {
     thread::sleep(Duration::from_secs(2));
     cluster.net.client.flush_neighbours()?;
     assert_eq!(cluster.wait_for_page(&page(VIP))?, successor);
+    Ok(())
+}
+
+/// The owner answers by ARP and its beacons are heard, but nobody can connect to the service.
+pub(crate) fn an_owner_that_cannot_be_connected_to_is_replaced() -> TestResult {
+    let args = [&STEADY[..], &["--serve-proof", "tcp"]].concat();
+    let cluster = cluster("not connected", 3, &args)?;
+    let owner = cluster.wait_for_page(&page(VIP))?;
+    wait_for_all(&cluster, &owner)?;
+    // Handshakes are given up before anybody accepts them, and leave nothing half open.
+    let mut half_open = tool("ss");
+    half_open.args(["-Htn", "state", "syn-recv"]);
+    let half_open = cluster.node(&owner)?.spawn(half_open)?;
+    assert!(half_open.wait(LIMIT)?.success(), "{}", half_open.output());
+    assert!(half_open.output().lines().count() <= 1, "{}", half_open.output());
+    // Long enough for every address of both families to have been asked for.
+    thread::sleep(Duration::from_secs(2));
+    for node in &cluster.net.nodes {
+        let said = cluster.process(node.name()).output();
+        assert!(!said.contains("does not answer"), "{said}");
+    }
+    refuse_connections(&cluster, &owner)?;
+    let told = format!("this node holds {VIP} on 172.18.0.0/16, and does not answer");
+    cluster.process(&owner).wait_for_line(&told, LIMIT)?;
+    cluster.process(&owner).wait_for_line(&format!("silent about {VIP}"), LIMIT)?;
+    cluster.net.client.flush_neighbours()?;
+    let successor = cluster.wait_for_page(&page(VIP))?;
+    assert_ne!(successor, owner);
+    // Where nobody can be connected to, it is not the successor's fault.
+    for node in &cluster.net.nodes {
+        if node.name() != owner {
+            refuse_connections(&cluster, node.name())?;
+        }
+    }
+    thread::sleep(Duration::from_secs(3));
+    let said = cluster.process(&successor).output();
+    assert!(!said.contains(&format!("silent about {VIP}")), "{said}");
+    Ok(())
+}
+
+fn refuse_connections(cluster: &Cluster, node: &str) -> TestResult {
+    let mut nft = tool("nft");
+    nft.arg(
+        "add table inet deaf; add chain inet deaf in { type filter hook input priority 0; }; add rule \
+         inet deaf in tcp dport 80 drop",
+    );
+    let nft = cluster.node(node)?.spawn(nft)?;
+    assert!(nft.wait(LIMIT)?.success(), "{}", nft.output());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 use core::net::IpAddr;
 
-use vipcast_ipam::{Labels, Request};
+use vipcast_ipam::{Labels, Protocol, Request};
 
 use crate::NodeName;
 
@@ -23,6 +23,13 @@ impl Service {
     #[must_use]
     pub const fn labels(&self) -> &Labels {
         &self.request.labels
+    }
+
+    /// Its lowest TCP port, if it has any.
+    #[must_use]
+    pub fn tcp_port(&self) -> Option<u16> {
+        let tcp = self.request.ports.iter().filter(|port| port.protocol == Protocol::Tcp);
+        tcp.map(|port| port.number).min()
     }
 }
 

@@ -18,7 +18,8 @@ use crate::{
     clock::Clock,
     driver::{BATCH, pump},
     layer2::{
-        Alarm, LinkState, NodeSeen, elector::Elector, outlets::Tokens, sockets::socket_number,
+        Alarm, LinkState, NodeSeen, connects::Connects, elector::Elector, outlets::Tokens,
+        sockets::socket_number,
     },
     os::FrameKind,
 };
@@ -274,6 +275,9 @@ impl Host {
                 let _ = socket.map(|socket| socket.send(&self.buf));
             }
         }
+        if whom.is_some() {
+            self.connect(unit, &its, now + ANSWERS_COUNT);
+        }
     }
 
     /// An answer to such a question is a sign of life of whoever sent it.
@@ -288,6 +292,13 @@ impl Host {
         let Some(election) = self.elector.beacons_mut() else { return };
         let by = election.node_at(&unit.segment, mac.0).cloned();
         election.handle_input(now, BeaconInput::Answer { unit: &unit, by: by.as_ref() });
+        // Where nothing can be connected to, that is all there is.
+        let unconnectable = |connects: &Connects| !connects.tries(address);
+        if let Some(by) = &by
+            && self.connects.as_ref().is_some_and(unconnectable)
+        {
+            election.handle_input(now, BeaconInput::Connected { unit: &unit, by });
+        }
         if by.is_none() {
             self.raise(now, Alarm::ForeignAnswer(unit), || format!("from {mac}"));
         }

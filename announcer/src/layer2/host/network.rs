@@ -72,6 +72,7 @@ impl Host {
         self.open_sockets();
         self.narrow_filters();
         self.follow_beacons(now);
+        self.follow_connects(now);
         self.claim();
         Ok(())
     }

@@ -203,3 +203,47 @@ fn more_targets_than_a_program_holds_are_widened_and_all_pass() {
         assert!(passes(&program, &nd(135, "fe80::1", "ff02::1:ff00:1", &target), None), "{target}");
     }
 }
+
+/// An answer to a handshake, without a payload: from port 80 to this one.
+fn tcp(ipv4: bool, port: u16, flags: u8) -> Vec<u8> {
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 9];
+    if ipv4 {
+        frame.extend([0x08, 0, 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0]);
+        frame.extend([192, 0, 2, 9, 192, 0, 2, 1]);
+    } else {
+        frame.extend([0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64]);
+        frame.extend([0xfd; 32]);
+    }
+    frame.extend([0, 80]);
+    frame.extend(port.to_be_bytes());
+    frame.extend([0; 8]);
+    frame.extend([0x50, flags, 0, 0, 0, 0, 0, 0]);
+    frame
+}
+
+#[test]
+fn of_handshakes_only_agreeing_answers_to_the_port_pass() {
+    const SYN_ACK: u8 = 0b1_0010;
+    for ipv4 in [true, false] {
+        let mut own = Program::default();
+        own.handshake(ipv4, 40_000);
+        let host = |frame: &[u8]| passes_as(&own.0, frame, None, libc::PACKET_HOST);
+        let answer = tcp(ipv4, 40_000, SYN_ACK);
+        assert!(host(&answer));
+        // What a sender may set besides: ECN (RFC 3168), and data to be pushed on.
+        assert!(host(&tcp(ipv4, 40_000, SYN_ACK | 0b0100_1000)));
+        assert!(!host(&tcp(ipv4, 40_001, SYN_ACK)));
+        for flags in [0b10, 0b1_0000, 0b1_0100, 0b1_0110, 0b1_0011] {
+            assert!(!host(&tcp(ipv4, 40_000, flags)), "{flags:#b}");
+        }
+        assert!(!host(&tcp(!ipv4, 40_000, SYN_ACK)));
+        assert!((0..answer.len() - 6).all(|len| !host(&answer[..len])));
+        assert!(!passes_as(&own.0, &answer, None, libc::PACKET_OTHERHOST));
+        assert!(!passes_as(&own.0, &answer, Some(7), libc::PACKET_HOST), "another VLAN");
+    }
+    let mut own = Program::default();
+    own.handshake(true, 40_000);
+    let mut fragment = tcp(true, 40_000, SYN_ACK);
+    fragment[20] = 0x20;
+    assert!(!passes_as(&own.0, &fragment, None, libc::PACKET_HOST), "a fragment");
+}
