@@ -174,6 +174,12 @@ impl LeaseElection {
         self.seen.as_ref()?.record.as_ref().map(|(record, _)| record)
     }
 
+    /// Whether it has looked, and there was no record.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.record.is_none())
+    }
+
     /// How it contends.
     #[must_use]
     pub const fn config(&self) -> &LeaseConfig {

@@ -11,8 +11,10 @@
 //! run beside it.
 
 mod config;
+mod fence;
 mod jobs;
 mod report;
+mod rivals;
 mod writer;
 
 use std::{
@@ -23,7 +25,7 @@ use std::{
 use kube::Client;
 use tokio::{
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{Id, JoinSet},
     time::{sleep, timeout},
 };
 use vipcast_announcer::clock::Clock;
@@ -42,6 +44,8 @@ use super::{
 };
 use crate::kinds::Kind;
 pub use config::{ControllerConfig, ControllerError};
+use fence::Fencing;
+use rivals::Rivals;
 use writer::Outcome;
 
 /// What is followed.
@@ -101,7 +105,7 @@ pub async fn run_controller(
             biased;
             () = &mut stop => break,
             Ok(()) = leadership.changed() => {}
-            Some(result) = controller.jobs.join_next() => controller.answered(result.ok()),
+            Some(ended) = controller.jobs.join_next_with_id() => controller.ended(ended),
             Some(change) = changes.recv() => {
                 controller.note(change);
                 for _ in 1..TOGETHER {
@@ -130,6 +134,8 @@ struct Controller {
     pace: Pace,
     health: Health,
     leadership: watch::Receiver<Leadership>,
+    /// Its namespace and name.
+    lease: String,
     /// Orders to list anew.
     epochs: watch::Sender<u64>,
     /// The order that the last list of each kind followed.
@@ -147,13 +153,16 @@ struct Controller {
     jobs: JoinSet<Outcome>,
     /// Services with a request under way.
     under_way: BTreeSet<Owner>,
+    /// The services of the tasks.
+    tasks: BTreeMap<Id, Owner>,
     /// Services whose last write failed: how often, and when the next may begin.
     retries: BTreeMap<Owner, (u32, Instant)>,
     /// Services that left our sight, to be looked after.
     cleaning: Vec<Owner>,
-    /// After a lease was taken that nobody gave up: its count of tenures, and the services that the
-    /// last holder may still write to.
-    fencing: Option<(u32, BTreeSet<Owner>)>,
+    /// What the last holder may still write to, after a lease was taken that nobody gave up.
+    fencing: Option<Fencing>,
+    /// Whether somebody else writes what we write.
+    rivals: Rivals,
     said: Option<(usize, usize)>,
 }
 
@@ -172,6 +181,7 @@ impl Controller {
             client,
             health,
             leadership,
+            lease: format!("{}/{}", config.namespace, config.lease),
             epochs,
             synced: BTreeMap::new(),
             troubles: Troubles::default(),
@@ -181,9 +191,11 @@ impl Controller {
             lists_follow: None,
             jobs: JoinSet::new(),
             under_way: BTreeSet::new(),
+            tasks: BTreeMap::new(),
             retries: BTreeMap::new(),
             cleaning: Vec::new(),
             fencing: None,
+            rivals: Rivals::default(),
             said: None,
         }
     }
@@ -229,8 +241,8 @@ impl Controller {
             if tenure.seized || self.resumed {
                 // The last holder may have sent writes to just these before it was paused. Each is
                 // given a new version before anything is decided for good.
-                let unfenced = self.planner.dirty().cloned().collect();
-                self.fencing = Some((tenure.transitions, unfenced));
+                let unfenced = self.planner.dirty().cloned();
+                self.fencing = Some(Fencing::new(tenure.transitions, unfenced));
             }
             let (served, waiting) = self.planner.counts();
             tracing::info!(
@@ -238,13 +250,15 @@ impl Controller {
                 self.planner.dirty().count()
             );
         }
-        if let Some((_, unfenced)) = &mut self.fencing {
+        if let Some(fencing) = &mut self.fencing {
             // Nothing is decided for what is not in sight any more, and no answer would tell.
-            unfenced.retain(|owner| self.planner.knows(owner));
-        }
-        if self.fencing.as_ref().is_some_and(|(_, unfenced)| unfenced.is_empty()) {
-            self.fencing = None;
-            self.planner.activate();
+            fencing.retain(|owner| self.planner.knows(owner));
+            if fencing.is_done_first() {
+                self.planner.activate();
+            }
+            if fencing.is_empty() {
+                self.fencing = None;
+            }
         }
         self.planner.turn();
         let findings: BTreeSet<String> =
@@ -274,7 +288,9 @@ impl Controller {
         self.planner.deactivate();
         // With the answers that have come already: they belong to the tenure that is over.
         self.jobs = JoinSet::new();
+        self.tasks.clear();
         self.under_way.clear();
+        self.rivals.clear();
         self.retries.clear();
         self.cleaning.clear();
         self.fencing = None;

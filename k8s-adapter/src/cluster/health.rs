@@ -54,7 +54,7 @@ impl Health {
         state.ready = Some(ready);
     }
 
-    fn answer(&self, path: &str) -> (StatusCode, String) {
+    pub(super) fn answer(&self, path: &str) -> (StatusCode, String) {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match path {
             "/livez" | "/healthz" => match state.round {

@@ -35,6 +35,8 @@ pub(crate) enum Leadership {
     Unknown,
     /// Somebody else may, or nobody is known to.
     Standby { holder: Option<String> },
+    /// Nobody may: there is no Lease, and this process could not make one.
+    Missing,
     /// This process, until then.
     Leading(Tenure),
 }
@@ -209,6 +211,7 @@ pub(crate) async fn contend(
                     let holder = record.holder.as_ref().map(|holder| holder.as_str().to_owned());
                     Leadership::Standby { holder }
                 }
+                None if machine.is_missing() => Leadership::Missing,
                 None if news => Leadership::Standby { holder: None },
                 None => leadership.borrow().clone(),
             },

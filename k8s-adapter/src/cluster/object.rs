@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     Diagnostic, Manifest, Severity,
@@ -45,6 +45,8 @@ pub(crate) struct Object {
     pub(crate) deleting: bool,
     /// The object, unless it could not be read: then what is wrong with it.
     pub(crate) content: Result<Manifest, String>,
+    /// Of a service that could not be read: what it has and whose it is.
+    pub(crate) remains: Option<Manifest>,
     /// Fields that nothing reads and no schema has.
     pub(crate) findings: Vec<Diagnostic>,
 }
@@ -77,22 +79,29 @@ impl Object {
             manifest
         });
         let content = content.map_err(|error| error.to_string());
-        Some(Self { key, uid, version, deleting, content, findings })
+        let remains = match &content {
+            Err(_) if kind == Kind::Service => remains(value),
+            _ => None,
+        };
+        Some(Self { key, uid, version, deleting, content, remains, findings })
     }
 
     /// Whether nothing that is used differs.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let same = match (&self.content, &other.content) {
             (Ok(this), Ok(that)) => this.resource == that.resource,
-            (Err(this), Err(that)) => this == that,
+            (Err(this), Err(that)) => {
+                let resource = |object: &Self| object.remains.as_ref().map(|m| m.resource.clone());
+                this == that && resource(self) == resource(other)
+            }
             _ => false,
         };
         same && self.uid == other.uid && self.deleting == other.deleting
     }
 
-    /// The service that it is.
+    /// The service that it is, or what remains of it.
     pub(crate) fn service(&self) -> Option<&crate::kinds::Service> {
-        match &*self.content.as_ref().ok()?.resource {
+        match &*self.content.as_ref().ok().or(self.remains.as_ref())?.resource {
             Resource::Service(service) => Some(service),
             _ => None,
         }
@@ -127,6 +136,38 @@ fn strip(kind: Kind, value: &mut Value) {
             }
         });
     }
+}
+
+/// A service of those fields that say what it has, whose it is and what we said of it; each only where
+/// it can be read.
+fn remains(value: &Value) -> Option<Manifest> {
+    let texts = |pointer: &str, fields: &[&str]| -> Value {
+        let object = value.pointer(pointer).and_then(Value::as_object);
+        let all = object.into_iter().flatten();
+        let readable = all.filter(|(name, field)| {
+            field.is_string() && (fields.is_empty() || fields.contains(&name.as_str()))
+        });
+        readable.map(|(name, field)| (name.clone(), field.clone())).collect()
+    };
+    let ingress = value.pointer("/status/loadBalancer/ingress").and_then(Value::as_array);
+    let ingress = ingress.into_iter().flatten().filter(|entry| entry["ip"].is_string());
+    let ingress: Vec<Value> = ingress.map(|entry| json!({ "ip": entry["ip"] })).collect();
+    let mut metadata =
+        texts("/metadata", &["name", "namespace", "creationTimestamp", "resourceVersion", "uid"]);
+    metadata["annotations"] = texts("/metadata/annotations", &[]);
+    let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
+    let conditions = conditions.into_iter().flatten().filter(|condition| {
+        serde_json::from_value::<crate::kinds::Condition>((*condition).clone()).is_ok()
+    });
+    let remains = json!({
+        "metadata": metadata,
+        "spec": texts("/spec", &["type", "loadBalancerClass"]),
+        "status": {
+            "loadBalancer": { "ingress": ingress },
+            "conditions": conditions.collect::<Vec<_>>(),
+        },
+    });
+    typed(Kind::Service, &remains).ok().map(|(resource, _)| Manifest::of_cluster(resource))
 }
 
 fn typed(kind: Kind, value: &Value) -> Result<(Resource, Vec<String>), serde_json::Error> {

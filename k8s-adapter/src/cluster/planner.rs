@@ -5,16 +5,16 @@
 
 mod ask;
 mod entry;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
-#[cfg(test)]
 use std::net::IpAddr;
 
 use vipcast_ipam::{Allocator, Labels, Owner, Pools};
 
 use ask::asks;
 use entry::{Age, Entry};
-pub(crate) use entry::{CONDITION, Note, POOL_ANNOTATION, Verdict, Write};
+pub(crate) use entry::{CONDITION, FENCE_ANNOTATION, Note, POOL_ANNOTATION, Verdict, Write};
 
 use super::{book::Book, object::Object, watch::Change};
 use crate::{
@@ -31,6 +31,8 @@ pub(crate) struct Planner {
     pools: Pools,
     namespaces: BTreeMap<String, Labels>,
     services: BTreeMap<Owner, Entry>,
+    /// Whose status says that they have an address.
+    says: BTreeMap<IpAddr, BTreeSet<Owner>>,
     allocator: Option<Allocator>,
     /// Services to look at again, the older first.
     due: BTreeSet<Age>,
@@ -54,6 +56,7 @@ impl Planner {
             pools: Pools::default(),
             namespaces: BTreeMap::new(),
             services: BTreeMap::new(),
+            says: BTreeMap::new(),
             allocator: None,
             due: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -173,6 +176,10 @@ impl Planner {
         let age = Age::of(&object, name.clone());
         self.due.insert(age.clone());
         let before = self.services.remove(&name);
+        if let Some(before) = &before {
+            self.unsay(&name, &before.held);
+        }
+        self.say(&name, &held);
         if let Some(before) = &before
             && before.age != age
         {
@@ -186,6 +193,7 @@ impl Planner {
 
     fn gone(&mut self, name: &Owner, last: Option<&Object>) {
         let Some(entry) = self.services.remove(name) else { return };
+        self.unsay(name, &entry.held);
         self.due.remove(&entry.age);
         self.waiting.remove(&entry.age);
         self.dirty.remove(name);
@@ -319,10 +327,15 @@ impl Planner {
         }
     }
 
-    /// What is to be written of a service, if anything still is.
+    /// What is to be written of a service, if anything still is and it need not wait for another's
+    /// write.
     pub(crate) fn write(&self, owner: &Owner, now: i64) -> Option<Write> {
         self.allocator.as_ref()?;
-        self.services.get(owner)?.write(now)
+        let entry = self.services.get(owner)?;
+        if self.waits(owner) {
+            return None;
+        }
+        entry.write(now)
     }
 
     /// A write of a service that changes nothing but its version, in this tenure.

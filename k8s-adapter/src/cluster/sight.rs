@@ -85,10 +85,13 @@ impl Sight {
     fn apply(&mut self, object: Object) -> bool {
         let manifest = match object.content {
             Ok(manifest) => self.mended(manifest),
-            // Its last state stays.
             Err(why) => {
                 self.findings.push(unreadable(&object.key, &why));
-                return false;
+                match object.remains {
+                    Some(remains) if !self.objects.contains_key(&object.key) => remains,
+                    // Its last state stays.
+                    _ => return false,
+                }
             }
         };
         let known = self.objects.get(&object.key);

@@ -25,6 +25,8 @@ const PACKAGES: &[&str] = &[
     "k8s.io/kubernetes/cmd/kube-proxy",
     "k8s.io/kubernetes/cmd/kubectl",
 ];
+/// The folder of a build that is under way; the number of its process follows.
+const UNFINISHED: &str = ".unfinished-";
 const NO_GO: &str = "\
 there is no Go here. The tests on Kubernetes, and they alone, need it: it builds etcd, kube-apiserver,
 kube-controller-manager, kube-proxy and kubectl from their published modules, once. Either
@@ -54,8 +56,9 @@ pub(crate) fn ensure_control_plane(
         "  building Kubernetes {kubernetes} into {}: it is done once and takes minutes",
         folder.display()
     ));
+    sweep(&builds, |process| Path::new("/proc").join(process).is_dir());
     // What is half done must not be taken for whole.
-    let unfinished = builds.join(format!(".unfinished-{}", std::process::id()));
+    let unfinished = builds.join(format!("{UNFINISHED}{}", std::process::id()));
     fs::create_dir_all(&unfinished)?;
     let flags = format!("-s -w -X k8s.io/component-base/version.gitVersion={kubernetes}");
     let mut go = Command::new("go");
@@ -89,6 +92,19 @@ pub(crate) fn ensure_control_plane(
     Ok(folder)
 }
 
+/// Takes away what builds left behind that were killed.
+fn sweep(builds: &Path, is_alive: impl Fn(&str) -> bool) {
+    let entries = fs::read_dir(builds).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(UNFINISHED));
+        if process.is_some_and(|process| !is_alive(process)) {
+            // What cannot be taken away costs only its room.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// The version of Kubernetes that the module asks for.
 fn version(module: &Path) -> Result<String> {
     let text = read(&module.join("go.mod"))?;
@@ -111,4 +127,22 @@ fn fingerprint(module: &Path) -> Result<u64> {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_builds_left_behind_is_swept_and_nothing_else() {
+        let builds = tempfile::tempdir().expect("a folder");
+        for name in ["v1.36.3-0123", ".unfinished-17", ".unfinished-18"] {
+            fs::create_dir(builds.path().join(name)).expect("a folder");
+        }
+        sweep(builds.path(), |process| process == "18");
+        let names = fs::read_dir(builds.path()).expect("it is there").flatten();
+        let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".unfinished-18", "v1.36.3-0123"]);
+    }
 }

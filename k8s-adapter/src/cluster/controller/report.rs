@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vipcast_sans_io::Instant;
 
-use super::{Controller, FOLLOWED, ROUND};
+use super::{Controller, FOLLOWED, ROUND, fence::Fencing};
 use crate::cluster::lease_store::Leadership;
 
 impl Controller {
@@ -12,15 +12,26 @@ impl Controller {
         let counts = self.planner.counts();
         let role = match &*self.leadership.borrow() {
             Leadership::Leading(_) => {
-                format!("assigning: {} served, {} waiting", counts.0, counts.1)
+                let mut role = format!("assigning: {} served, {} waiting", counts.0, counts.1);
+                if let Some((owner, why, count)) = self.fencing.as_ref().and_then(Fencing::stuck) {
+                    role = format!("{role}; {count} cannot be guarded, as {owner}: {why}");
+                }
+                role
             }
+            Leadership::Missing => String::new(),
             Leadership::Standby { holder: Some(holder) } => format!("standing by for {holder}"),
             Leadership::Standby { holder: None } => "standing by: nobody assigns".to_owned(),
             Leadership::Unknown => "waiting for the lease".to_owned(),
         };
         let troubles = &self.troubles;
         let listed = FOLLOWED.iter().all(|kind| self.synced.contains_key(kind));
+        let missing = *self.leadership.borrow() == Leadership::Missing;
         self.health.round(match (listed, troubles.is_empty()) {
+            _ if missing => Err(format!(
+                "there is no Lease {}: apply it again (kubectl apply -k deploy/base); until then nobody \
+                 assigns anything new",
+                self.lease
+            )),
             (true, true) => Ok(role),
             // What is known serves, and says that it is old.
             (true, false) => Ok(format!("{role}; stale: {}", troubles)),

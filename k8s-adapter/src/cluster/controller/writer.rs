@@ -6,7 +6,7 @@ use kube::{
     Client, Error,
     api::{GetParams, Patch, PatchParams, Request},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::{sync::watch, time::timeout};
 use vipcast_announcer::clock::Clock;
 use vipcast_ipam::Owner;
@@ -15,7 +15,7 @@ use crate::{
     cluster::{
         lease_store::Leadership,
         object::Object,
-        planner::{CONDITION, Note, POOL_ANNOTATION, Write},
+        planner::{CONDITION, FENCE_ANNOTATION, Note, POOL_ANNOTATION, Write},
         watch::told,
     },
     kinds::Kind,
@@ -44,6 +44,7 @@ pub(super) struct Outcome {
 pub(super) enum Answer {
     Accepted {
         object: Object,
+        body: Value,
         notes: Vec<Note>,
     },
     /// It is another than the one that was decided about: this, or nothing is known of it.
@@ -53,6 +54,8 @@ pub(super) enum Answer {
     TooLate,
     /// The server has too much to do, perhaps for so long.
     Overloaded(Option<Duration>),
+    /// The server has understood it and does not allow it: this write, as it is, is refused for good.
+    Refused(String),
     Failed(String),
 }
 
@@ -103,6 +106,10 @@ fn failed(error: &Error) -> Answer {
             let wait = wait.filter(|seconds| *seconds > 0);
             Answer::Overloaded(wait.map(|seconds| Duration::from_secs(seconds.into())))
         }
+        // 408 is a matter of time; the others say that it is the request.
+        Error::Api(status) if (400..500).contains(&status.code) && status.code != 408 => {
+            Answer::Refused(told(error))
+        }
         error => Answer::Failed(told(error)),
     }
 }
@@ -112,9 +119,9 @@ fn services(owner: &Owner) -> Request {
 }
 
 async fn write_status(client: &Client, write: Write) -> Result<Answer, Error> {
-    match patch(client, &write.owner, write.body).await {
+    match patch(client, &write.owner, &write.body).await {
         Ok(mut value) => match Object::read(Kind::Service, &mut value) {
-            Some(object) => Ok(Answer::Accepted { object, notes: write.notes }),
+            Some(object) => Ok(Answer::Accepted { object, body: write.body, notes: write.notes }),
             None => Ok(Answer::Changed(None)),
         },
         Err(Error::Api(status)) if status.is_conflict() => {
@@ -133,23 +140,24 @@ async fn clean(client: &Client, owner: &Owner) -> Result<Answer, Error> {
         // It is in sight again.
         return Ok(Answer::Done);
     }
-    let annotated = service
-        .pointer("/metadata/annotations")
-        .is_some_and(|annotations| annotations.get(POOL_ANNOTATION).is_some());
+    let annotations = service.pointer("/metadata/annotations").and_then(Value::as_object);
+    let ours = [POOL_ANNOTATION, FENCE_ANNOTATION];
+    let ours = ours.into_iter().filter(|name| annotations.is_some_and(|a| a.contains_key(*name)));
+    let ours: Map<String, Value> = ours.map(|name| (name.to_owned(), Value::Null)).collect();
     let conditions = service.pointer("/status/conditions").and_then(Value::as_array);
     let judged = conditions
         .is_some_and(|list| list.iter().any(|c| c.get("type") == Some(&CONDITION.into())));
-    if !annotated && !judged {
+    if ours.is_empty() && !judged {
         return Ok(Answer::Done);
     }
     let mut body = json!({ "metadata": { "resourceVersion": text("/metadata/resourceVersion") } });
-    if annotated {
-        body["metadata"]["annotations"] = json!({ POOL_ANNOTATION: null });
+    if !ours.is_empty() {
+        body["metadata"]["annotations"] = ours.into();
     }
     if judged {
         body["status"] = json!({ "conditions": [{ "$patch": "delete", "type": CONDITION }] });
     }
-    patch(client, owner, body).await.map(|_| Answer::Done)
+    patch(client, owner, &body).await.map(|_| Answer::Done)
 }
 
 async fn get(client: &Client, owner: &Owner) -> Result<Option<Value>, Error> {
@@ -162,7 +170,7 @@ async fn get(client: &Client, owner: &Owner) -> Result<Option<Value>, Error> {
 }
 
 /// A strategic merge patch: others' conditions stay, and the version in it must be the server's.
-async fn patch(client: &Client, owner: &Owner, body: Value) -> Result<Value, Error> {
+async fn patch(client: &Client, owner: &Owner, body: &Value) -> Result<Value, Error> {
     let params =
         PatchParams { field_manager: Some("vipcast".to_owned()), ..PatchParams::default() };
     let request =

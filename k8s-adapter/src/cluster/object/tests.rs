@@ -52,6 +52,23 @@ fn an_object_of_the_wrong_shape_is_still_an_object() {
 }
 
 #[test]
+fn of_a_service_of_the_wrong_shape_remains_what_it_has_and_whose_it_is() {
+    let mut value = service("7");
+    value["spec"]["ports"] = json!("many");
+    value["spec"]["loadBalancerClass"] = json!("example.com/other");
+    value["status"]["loadBalancer"] = json!({"ingress": [{"ip": 7}, {"ip": "192.0.2.7"}]});
+    let object = Object::read(Kind::Service, &mut value).unwrap();
+    let remains = object.service().expect("something remains");
+    assert_eq!(remains.held(), ["192.0.2.7".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(remains.spec.load_balancer_class.as_deref(), Some("example.com/other"));
+    assert_eq!(remains.status.conditions.len(), 1);
+    let mut told = value.clone();
+    told["status"]["conditions"] = json!([]);
+    let told = Object::read(Kind::Service, &mut told).unwrap();
+    assert!(!object.says_the_same(&told), "what we said of it is gone");
+}
+
+#[test]
 fn an_unknown_field_of_a_pool_is_named() {
     let mut value = json!({
         "metadata": {"name": "lan", "namespace": "metallb-system", "resourceVersion": "1"},

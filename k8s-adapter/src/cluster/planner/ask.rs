@@ -19,8 +19,17 @@ pub(super) fn asks(
     let manifest = match &object.content {
         Ok(manifest) => manifest,
         Err(why) => {
+            let Some(service) = object.service() else {
+                let finding = unreadable(&object.key, why);
+                return (Ask::Broken(finding.message(), None), Vec::new(), vec![finding]);
+            };
+            if service.spec.load_balancer_class != options.load_balancer_class {
+                return (Ask::Foreign, Vec::new(), Vec::new());
+            }
             let finding = unreadable(&object.key, why);
-            return (Ask::Broken(finding.message(), None), Vec::new(), vec![finding]);
+            let held = service.held();
+            let request = stand_in(object, &held, service, namespace_labels).map(Box::new);
+            return (Ask::Broken(finding.message(), request), held, vec![finding]);
         }
     };
     let Resource::Service(service) = &*manifest.resource else {

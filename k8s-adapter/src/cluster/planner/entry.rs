@@ -30,8 +30,7 @@ pub(super) struct Age {
 
 impl Age {
     pub(super) fn of(object: &Object, owner: Owner) -> Self {
-        let metadata = object.content.as_ref().ok().map(|manifest| manifest.resource.metadata());
-        let created = metadata.and_then(|metadata| metadata.creation_timestamp.clone());
+        let created = object.service().and_then(|s| s.metadata.creation_timestamp.clone());
         Self { unknown: created.is_none(), created: created.unwrap_or_default(), owner }
     }
 }
@@ -150,7 +149,13 @@ impl Entry {
 
     /// Whether something of it was written by a controller like this one.
     pub(super) fn bears_our_marks(&self) -> bool {
-        !matches!(self.ask, Ask::Foreign) && (self.pool().is_some() || self.condition().is_some())
+        !matches!(self.ask, Ask::Foreign)
+            && (self.pool().is_some() || self.condition().is_some() || self.is_fenced())
+    }
+
+    /// Whether a fence was written that nothing has taken off again.
+    fn is_fenced(&self) -> bool {
+        self.service().is_some_and(|s| s.metadata.annotations.contains_key(FENCE_ANNOTATION))
     }
 
     /// Whether its status is not what was decided.
@@ -167,15 +172,19 @@ impl Entry {
             Verdict::Unserved => matches!(self.ask, Ask::Nothing) && self.bears_our_marks(),
             Verdict::Assigned(assignment) => {
                 self.has_other(assignment)
+                    || self.is_fenced()
                     || self.pool() != Some(assignment.pool())
                     || said.is_some_and(|condition| condition.status != "True")
             }
             Verdict::Refused { why } => {
                 self.has_any()
+                    || self.is_fenced()
                     || self.pool().is_some()
                     || !says("False", "AllocationFailed", &bounded(why.to_string()))
             }
-            Verdict::Broken(why) => !says("False", "LoadBalancerFailed", &bounded(why.clone())),
+            Verdict::Broken(why) => {
+                self.is_fenced() || !says("False", "LoadBalancerFailed", &bounded(why.clone()))
+            }
         }
     }
 
@@ -249,7 +258,7 @@ impl Entry {
         {
             body["metadata"]["annotations"] = json!({ POOL_ANNOTATION: pool });
         }
-        if self.service().is_some_and(|s| s.metadata.annotations.contains_key(FENCE_ANNOTATION)) {
+        if self.is_fenced() {
             body["metadata"]["annotations"][FENCE_ANNOTATION] = Value::Null;
         }
         Some(Write { owner: self.age.owner.clone(), body, notes })

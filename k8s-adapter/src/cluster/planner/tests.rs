@@ -341,3 +341,56 @@ fn nothing_is_decided_before_it_is_active_nor_after() {
     assert!(dirty(&planner).is_empty());
     assert!(planner.write(&Owner::new("default", "web"), 0).is_none());
 }
+
+#[test]
+fn a_fence_that_is_left_behind_is_taken_off_where_nothing_else_is_to_be_written() {
+    let mut left = with_address(service("web", 1), "192.0.2.10");
+    left["metadata"]["annotations"]["vipcast.io/fenced-by"] = json!("3-17");
+    let mut planner = planner([pool("lan", "192.0.2.10-192.0.2.20"), applied(left)]);
+    let write = write_of(&planner, "web");
+    assert!(write.body["metadata"]["annotations"]["vipcast.io/fenced-by"].is_null());
+    assert!(write.body["metadata"]["annotations"].get("vipcast.io/fenced-by").is_some());
+    assert!(write.notes.is_empty(), "nobody is told");
+    planner.note(applied(with_address(service("web", 2), "192.0.2.10")));
+    planner.turn();
+    assert!(dirty(&planner).is_empty());
+}
+
+#[test]
+fn what_another_gives_back_is_written_once_that_one_says_so_no_more() {
+    let moving = |version| {
+        let mut moving = with_address(service("moving", version), "192.0.2.10");
+        moving["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        moving["spec"]["loadBalancerIP"] = json!("192.0.2.11");
+        moving
+    };
+    let mut planner = planner([
+        pool("lan", "192.0.2.10-192.0.2.11"),
+        applied(moving(1)),
+        applied(service("next", 2)),
+    ]);
+    assert_eq!(addresses(&planner, "next"), ["192.0.2.10"]);
+    assert!(planner.write(&Owner::new("default", "next"), 0).is_none(), "both would have it");
+    write_of(&planner, "moving");
+    let mut moved = moving(3);
+    moved["status"]["loadBalancer"]["ingress"][0]["ip"] = json!("192.0.2.11");
+    planner.note(applied(moved));
+    planner.turn();
+    write_of(&planner, "next");
+}
+
+#[test]
+fn who_change_places_do_not_wait_for_each_other_for_ever() {
+    let wants = |name: &str, version, has: &str, wanted: &str| {
+        let mut service = with_address(service(name, version), has);
+        service["spec"]["loadBalancerIP"] = json!(wanted);
+        applied(service)
+    };
+    let planner = planner([
+        pool("lan", "192.0.2.10-192.0.2.11"),
+        wants("a", 1, "192.0.2.10", "192.0.2.11"),
+        wants("b", 2, "192.0.2.11", "192.0.2.10"),
+    ]);
+    let mut writes = dirty(&planner).into_iter();
+    assert!(writes.any(|name| planner.write(&name.parse().unwrap(), 0).is_some()));
+}

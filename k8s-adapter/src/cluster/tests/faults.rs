@@ -246,3 +246,99 @@ async fn marks_that_could_not_be_taken_off_are_tried_again() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_service_that_may_not_be_written_holds_up_the_others_for_a_moment_and_says_why() {
+    let server = with_pool().await;
+    server.put("leases", lease_of("a"));
+    server.put("services", service("guarded"));
+    server.put("services", service("web"));
+    server.script(|asked| {
+        let write = asked.method == Method::PATCH && asked.path.contains("/guarded/");
+        write.then_some(Fault::Status(403, None))
+    });
+    let controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.11"]).await;
+    let writes = server.service_writes();
+    let of = |name: &str| writes.iter().filter(|w| w.path.contains(name)).collect::<Vec<_>>();
+    assert!(of("/guarded/").len() >= 3, "it is tried some times");
+    assert!(of("/guarded/").iter().all(|write| write.body["status"].is_null()), "and not written");
+    eventually("the reason", || {
+        let (status, text) = controller.health.answer("/readyz");
+        status == 200 && text.contains("1 cannot be guarded, as default/guarded")
+    })
+    .await;
+    // Once it may be written it is fenced, and then served.
+    server.no_script();
+    eventually("an address", || addresses(&server, "guarded") == ["192.0.2.10"]).await;
+    let guarded = server.get("services", "default", "guarded").unwrap();
+    assert!(guarded["metadata"]["annotations"]["vipcast.io/fenced-by"].is_null());
+}
+
+#[tokio::test]
+async fn who_undoes_our_writes_is_not_fought_and_is_told_of() {
+    let server = with_pool().await;
+    server.put("services", service("web"));
+    let _controller = Controller::start(&server, "a");
+    let rival = server.clone();
+    let undoing = tokio::spawn(async move {
+        loop {
+            if addresses(&rival, "web") == ["192.0.2.10"] {
+                let mut web = rival.get("services", "default", "web").unwrap();
+                web["status"]["loadBalancer"] = json!({"ingress": [{"ip": "203.0.113.9"}]});
+                rival.put("services", web);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(5_500)).await;
+    undoing.abort();
+    let writes = server.service_writes().len();
+    assert!((2..=4).contains(&writes), "{writes} writes: after 0, 1, 3 and 7 seconds");
+    server.put("services", service("other"));
+    eventually("an address", || !addresses(&server, "other").is_empty()).await;
+    eventually("an event", || {
+        server.all("events").iter().any(|event| event["reason"] == "StatusOverwritten")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_controller_without_its_lease_is_not_ready_and_says_what_to_do() {
+    let server = with_pool().await;
+    // As the shipped role has it: a Lease may be changed, and none made.
+    server.script(|asked| {
+        let make = asked.method == Method::POST && asked.path.contains("/leases");
+        make.then_some(Fault::Status(403, None))
+    });
+    let controller = Controller::start(&server, "a");
+    eventually("the reason", || {
+        let (status, text) = controller.health.answer("/readyz");
+        status == 503 && text.contains("there is no Lease metallb-system/vipcast-controller")
+    })
+    .await;
+    server.put(
+        "leases",
+        json!({"metadata": {"name": "vipcast-controller", "namespace": "metallb-system"}}),
+    );
+    eventually("its hold", || controller.health.answer("/readyz").1.starts_with("assigning")).await;
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_read_keeps_what_it_has_and_is_told_of_once() {
+    let server = with_pool().await;
+    let mut odd = served("odd", "192.0.2.10");
+    odd["spec"]["ports"] = json!("many");
+    server.put("services", odd);
+    server.put("services", service("new"));
+    let _controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "new") == ["192.0.2.11"]).await;
+    eventually("a condition", || {
+        let odd = server.get("services", "default", "odd").unwrap();
+        odd["status"]["conditions"][0]["reason"] == "LoadBalancerFailed"
+    })
+    .await;
+    a_while().await;
+    assert_eq!(addresses(&server, "odd"), ["192.0.2.10"]);
+    assert_eq!(server.service_writes().len(), 2, "one for each");
+}

@@ -3,5 +3,8 @@
 mod controller;
 mod faults;
 mod follow;
+mod kills;
+mod load;
 mod server;
+mod speaker;
 mod world;

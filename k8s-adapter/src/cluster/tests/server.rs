@@ -52,6 +52,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     state: Arc<Mutex<State>>,
     news: watch::Sender<u64>,
+    cuts: watch::Sender<()>,
 }
 
 impl Server {
@@ -59,8 +60,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = State { version: 100, ..State::default() };
-        let server =
-            Self { address, state: Arc::new(Mutex::new(state)), news: watch::channel(0).0 };
+        let server = Self {
+            address,
+            state: Arc::new(Mutex::new(state)),
+            news: watch::channel(0).0,
+            cuts: watch::channel(()).0,
+        };
         let serving = server.clone();
         tokio::spawn(async move {
             loop {
@@ -141,23 +146,6 @@ impl Server {
         let version = store(&mut state, key(plural, namespace, name), None);
         drop(state);
         self.news.send_replace(version);
-    }
-
-    /// Forgets how things came about.
-    pub(super) fn compact(&self) {
-        let mut state = self.state();
-        state.oldest = state.version + 1;
-        state.version += 1;
-    }
-
-    /// Counts from a lower version on, as after the restore of a backup.
-    pub(super) fn count_anew(&self, version: u64) {
-        let mut state = self.state();
-        state.version = version;
-        state.history.clear();
-        for object in state.objects.values_mut() {
-            object["metadata"]["resourceVersion"] = version.to_string().into();
-        }
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
@@ -297,6 +285,7 @@ impl Server {
         let (plural, namespace) = (plural.to_owned(), namespace.to_owned());
         tokio::spawn(async move {
             let mut news = server.news.subscribe();
+            let mut cuts = server.cuts.subscribe();
             loop {
                 let events: Vec<(u64, String)> = {
                     let state = server.state();
@@ -318,6 +307,7 @@ impl Server {
                 }
                 tokio::select! {
                     () = sender.closed() => return,
+                    Ok(()) = cuts.changed() => return,
                     changed = news.changed() => if changed.is_err() { return },
                 }
             }

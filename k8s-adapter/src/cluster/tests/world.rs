@@ -45,6 +45,7 @@ pub(super) fn lease_of(holder: &str) -> Value {
 pub(super) struct Controller {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    pub(super) health: Health,
 }
 
 impl Controller {
@@ -65,11 +66,13 @@ impl Controller {
         let mut config = ControllerConfig::new(NAMESPACE, identity);
         config.lease_times = times;
         let client = server.client();
+        let health = Health::new();
+        let told = health.clone();
         let task = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            run_controller(client, config, Health::new(), stopped).await.unwrap();
+            run_controller(client, config, told, stopped).await.unwrap();
         });
-        Self { stop: Some(stop), task }
+        Self { stop: Some(stop), task, health }
     }
 
     pub(super) async fn stop(mut self) {

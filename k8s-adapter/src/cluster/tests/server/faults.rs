@@ -6,6 +6,8 @@ use hyper::Method;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::Server;
+
 /// What may be wrong with an answer.
 #[derive(Clone, Debug)]
 pub(in crate::cluster::tests) enum Fault {
@@ -37,5 +39,36 @@ pub(in crate::cluster::tests) struct Asked {
 impl Asked {
     pub(in crate::cluster::tests) fn is_watch(&self) -> bool {
         self.query.contains("watch=true")
+    }
+}
+
+impl Server {
+    /// Every state that each object of a kind had, in order; none of those that were deleted.
+    pub(in crate::cluster::tests) fn history(&self, plural: &str) -> Vec<Value> {
+        let state = self.state();
+        let changes = state.history.iter().filter(|(_, of, ..)| of == plural);
+        changes.filter_map(|(_, _, _, after)| after.clone()).collect()
+    }
+
+    /// Ends every watch before its time.
+    pub(in crate::cluster::tests) fn cut_watches(&self) {
+        self.cuts.send_replace(());
+    }
+
+    /// Forgets how things came about.
+    pub(in crate::cluster::tests) fn compact(&self) {
+        let mut state = self.state();
+        state.oldest = state.version + 1;
+        state.version += 1;
+    }
+
+    /// Counts from a lower version on, as after the restore of a backup.
+    pub(in crate::cluster::tests) fn count_anew(&self, version: u64) {
+        let mut state = self.state();
+        state.version = version;
+        state.history.clear();
+        for object in state.objects.values_mut() {
+            object["metadata"]["resourceVersion"] = version.to_string().into();
+        }
     }
 }
