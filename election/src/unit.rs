@@ -30,6 +30,13 @@ impl NodeName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it can be told to others and printed on a line: 1 to 253 octets, neither spaces nor
+    /// control characters.
+    pub(crate) fn is_printable(&self) -> bool {
+        let fits = |c: char| !c.is_whitespace() && !c.is_control();
+        (1..=253).contains(&self.0.len()) && self.0.chars().all(fits)
+    }
 }
 
 impl fmt::Display for NodeName {

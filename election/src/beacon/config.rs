@@ -169,7 +169,7 @@ impl BeaconConfig {
     ) -> Result<Self, BeaconConfigError> {
         let BeaconSettings { interval, misses, token_life, hold, check, clock_error_ppm, .. } =
             settings;
-        if me.as_str().is_empty() || me.as_str().len() > 253 {
+        if !me.is_printable() {
             return Err(BeaconConfigError::Name);
         }
         if incarnation > HIGHEST_INCARNATION {
@@ -244,7 +244,7 @@ impl BeaconConfig {
 #[non_exhaustive]
 pub enum BeaconConfigError {
     /// It does not fit a beacon.
-    #[error("a node's name must have 1 to 253 octets")]
+    #[error("a node's name must have 1 to 253 octets, without spaces and control characters")]
     Name,
     /// Epochs could not rise from it.
     #[error("the incarnation must be below 2^62: use microseconds of the wall clock")]
@@ -391,7 +391,9 @@ mod tests {
         let haste = ServeProof { wait: millis(19), ..ServeProof::default() };
         let refused = with(|s| s.serve_proof = Some(haste));
         assert_eq!(refused, Err(BeaconConfigError::ServeProof));
-        let name = BeaconConfig::new(NodeName::new(""), 1, BeaconSettings::default());
-        assert_eq!(name, Err(BeaconConfigError::Name));
+        for name in ["", "two words", "line\nfeed", "\u{1b}[2J"] {
+            let name = BeaconConfig::new(NodeName::new(name), 1, BeaconSettings::default());
+            assert_eq!(name, Err(BeaconConfigError::Name));
+        }
     }
 }

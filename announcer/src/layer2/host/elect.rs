@@ -227,8 +227,7 @@ impl Host {
                 }
                 None => {
                     let name = match Beacon::decode(bytes, &Keyring::insecure()) {
-                        // Nothing has vouched for the name: it writes no lines of its own.
-                        Ok(beacon) => format!("{} ", beacon.name.as_str().escape_debug()),
+                        Ok(beacon) => format!("{} ", beacon.name),
                         Err(Refusal::NotABeacon) => continue,
                         Err(_) => String::new(),
                     };

@@ -138,7 +138,9 @@ fn name(value: &mut Reader<'_>) -> Result<NodeName, Refusal> {
         return Err(Refusal::Length(TlvType::NAME));
     }
     let name = core::str::from_utf8(bytes).map_err(|_| Refusal::Value(TlvType::NAME))?;
-    Ok(NodeName::new(name))
+    let name = NodeName::new(name);
+    // It is written into logs.
+    if name.is_printable() { Ok(name) } else { Err(Refusal::Value(TlvType::NAME)) }
 }
 
 fn hardware(value: &mut Reader<'_>, kind: TlvType) -> Result<Vec<HardwareAddress>, Refusal> {

@@ -5,7 +5,7 @@ pub struct TlvType(pub u8);
 impl TlvType {
     /// Incarnation and sequence, 8 octets each.
     pub const SENDER: Self = Self(1);
-    /// The sender's name, 1 to 253 octets of UTF-8.
+    /// The sender's name, 1 to 253 octets of UTF-8, neither spaces nor control characters.
     pub const NAME: Self = Self(2);
     /// The short name of the segment, 8 octets.
     pub const SEGMENT: Self = Self(3);

@@ -108,6 +108,15 @@ fn what_is_not_served_is_told_in_these_bytes() {
 }
 
 #[test]
+fn a_name_that_would_break_a_line_is_refused() {
+    for name in ["two words", "line\nfeed", "\u{1b}[2J"] {
+        let named = Beacon { name: NodeName::new(name), ..beacon() };
+        let decoded = Beacon::decode(&encoded(&named, &insecure()), &insecure());
+        assert_eq!(decoded, Err(Refusal::Value(TlvType::NAME)), "{name:?}");
+    }
+}
+
+#[test]
 fn each_missing_item_is_named() {
     let bytes = encoded(&beacon(), &insecure());
     let mut at = 6;
