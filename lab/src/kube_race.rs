@@ -101,8 +101,7 @@ impl Race {
         let speaker = cluster.speakers()?.swap_remove(0);
         let seen = Seen::follow(cluster.api().watch(SERVICES));
         cluster.create_pool("single", &["172.18.4.0/24"])?;
-        let path = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/l2advertisements");
-        cluster.api().create(&path, &json!({"metadata": {"name": "all"}}))?;
+        cluster.advertise_all()?;
         Ok(Self { cluster, controller, speaker, seen })
     }
 

@@ -4,6 +4,8 @@
 
 #[path = "kube/controller.rs"]
 mod controller;
+#[path = "kube/holders.rs"]
+mod holders;
 #[path = "kube/rig.rs"]
 mod rig;
 #[path = "kube/rights.rs"]
@@ -19,6 +21,9 @@ use vipcast_lab::harness;
 
 fn main() -> ExitCode {
     harness::main(
-        [rig::tests(), controller::tests(), speaker::tests()].into_iter().flatten().collect(),
+        [rig::tests(), controller::tests(), holders::tests(), speaker::tests()]
+            .into_iter()
+            .flatten()
+            .collect(),
     )
 }

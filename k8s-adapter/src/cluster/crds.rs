@@ -12,14 +12,11 @@ use crate::kinds::{IpAddressPoolDefinition, L2AdvertisementDefinition};
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut all = vec![IpAddressPoolDefinition::crd(), L2AdvertisementDefinition::crd()];
-    for crd in &mut all {
-        for version in &mut crd.spec.versions {
-            let schema = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut());
-            if let Some(schema) = schema {
-                tidy(schema);
-            }
-        }
+    // An advertisement that says nothing announces all pools, and many are written so.
+    for schema in schemas(&mut all[1..]) {
+        schema.required = None;
     }
+    schemas(&mut all).for_each(tidy);
     // A folder's pool without addresses is told with its place; here the server refuses it.
     for spec in specs(&mut all[..1]) {
         spec.required = Some(vec!["addresses".to_owned()]);
@@ -28,10 +25,12 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 }
 
 fn specs(crds: &mut [CustomResourceDefinition]) -> impl Iterator<Item = &mut JSONSchemaProps> {
+    schemas(crds).filter_map(|schema| schema.properties.as_mut()?.get_mut("spec"))
+}
+
+fn schemas(crds: &mut [CustomResourceDefinition]) -> impl Iterator<Item = &mut JSONSchemaProps> {
     let versions = crds.iter_mut().flat_map(|crd| &mut crd.spec.versions);
-    let schemas =
-        versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
-    schemas.filter_map(|schema| schema.properties.as_mut()?.get_mut("spec"))
+    versions.filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
 }
 
 /// Takes out what says nothing: an empty list or map as the default is what a missing field means,

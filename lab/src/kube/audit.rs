@@ -36,6 +36,8 @@ pub struct Audit {
 pub struct Call {
     /// As `system:serviceaccount:vipcast-system:speaker`.
     pub user: String,
+    /// The name of the pod whose token it was; empty where it was no pod's.
+    pub pod: String,
     /// As `list`.
     pub verb: String,
     /// As `metallb.io`; empty for the core group.
@@ -112,6 +114,7 @@ impl Call {
         }
         Some(Self {
             user: event["user"]["username"].as_str()?.to_owned(),
+            pod: text(&event["user"]["extra"]["authentication.kubernetes.io/pod-name"][0]),
             verb: event["verb"].as_str()?.to_owned(),
             group: text(&object["apiGroup"]),
             resource,

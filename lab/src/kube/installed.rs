@@ -115,6 +115,40 @@ impl Installed {
         Ok(name)
     }
 
+    /// Gives the controllers a Lease of so many seconds, which starts them anew, and waits until both are
+    /// ready.
+    ///
+    /// # Errors
+    /// What the API server says; [`KubeError::Timeout`].
+    pub fn shorten_lease(&self, seconds: u32) -> Result<Vec<String>> {
+        let path = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/controller");
+        let mut deployment = self.api().get(&path)?;
+        let argument = Value::from(format!("--lease-duration={seconds}"));
+        let arguments = deployment.pointer_mut("/spec/template/spec/containers/0/args");
+        let arguments = arguments.and_then(Value::as_array_mut);
+        arguments.ok_or_else(|| KubeError::invalid("no arguments"))?.push(argument.clone());
+        self.api().replace(&path, &deployment)?;
+        let pods = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+        let start = Instant::now();
+        loop {
+            let names = self.controllers()?;
+            let has_it = |name: &String| -> Result<bool> {
+                let pod = self.api().get(&format!("{pods}/{name}"))?;
+                let arguments = pod["spec"]["containers"][0]["args"].as_array();
+                Ok(arguments.is_some_and(|arguments| arguments.contains(&argument)))
+            };
+            // A pod that is gone by now was one of the old.
+            if names.iter().all(|name| has_it(name).unwrap_or(false)) {
+                return Ok(names);
+            }
+            if start.elapsed() > LIMIT {
+                let what = "controllers with another lease".to_owned();
+                return Err(KubeError::Timeout { what, waited: start.elapsed() });
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     /// All that the controllers said.
     #[must_use]
     pub fn said(&self) -> String {
@@ -137,6 +171,20 @@ impl Installed {
         });
         let path = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/ipaddresspools");
         self.api().create(&path, &pool).map(drop)
+    }
+
+    /// Creates an advertisement of all pools to all links.
+    ///
+    /// # Errors
+    /// What the API server says.
+    pub fn advertise_all(&self) -> Result<()> {
+        let all = json!({
+            "apiVersion": "metallb.io/v1beta1",
+            "kind": "L2Advertisement",
+            "metadata": {"name": "all"},
+        });
+        let path = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/l2advertisements");
+        self.api().create(&path, &all).map(drop)
     }
 
     /// Creates a Deployment of so many pods that serve pages, and waits until they are ready.

@@ -17,6 +17,7 @@ fn the_fields_of_a_pool_are_those_that_metallb_ships() {
     let schema = schema("IPAddressPool");
     let spec = &schema["properties"]["spec"];
     assert_eq!(fields(spec), ["addresses", "autoAssign", "avoidBuggyIPs", "serviceAllocation"]);
+    assert_eq!(schema["required"], json!(["spec"]));
     assert_eq!(spec["required"], json!(["addresses"]));
     assert_eq!(spec["properties"]["autoAssign"]["default"], true);
     assert_eq!(spec["properties"]["avoidBuggyIPs"]["default"], false);
@@ -34,6 +35,7 @@ fn the_fields_of_a_pool_are_those_that_metallb_ships() {
 #[test]
 fn the_fields_of_an_advertisement_are_those_that_metallb_ships() {
     let schema = schema("L2Advertisement");
+    assert_eq!(schema.get("required"), None, "one that says nothing announces everything");
     let spec = &schema["properties"]["spec"];
     assert_eq!(
         fields(spec),

@@ -1,0 +1,174 @@
+//! Two controllers of which one was paused or cut off, and who writes what how often.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+use vipcast_lab::{
+    harness::{Test, TestResult, test},
+    kube::{Audit, Call, Installed, NAMESPACE, SERVICES, addresses},
+};
+
+use crate::support::{LIMIT, Outcome, create_service, eventually, install};
+
+pub(crate) fn tests() -> Vec<Test> {
+    vec![
+        test(
+            "a new service costs as many writes with three speakers as with one",
+            writes_do_not_grow_with_speakers,
+        )
+        .needs_root(),
+        test(
+            "what a paused holder decided is not accepted after another took its lease",
+            a_paused_holder,
+        )
+        .needs_root(),
+        test(
+            "what a holder sent that was cut off is refused when it arrives after another wrote",
+            a_holder_that_was_cut_off,
+        )
+        .needs_tool("nft")
+        .needs_root(),
+    ]
+}
+
+/// What is not written by now is not going to be.
+const REST: Duration = Duration::from_secs(3);
+const COUNT: usize = 200;
+
+/// All writes for one new service, but for the Lease's renewals.
+fn writes_for_a_service(nodes: u8) -> Outcome<BTreeMap<String, usize>> {
+    let cluster = install("speakers", nodes, false)?;
+    cluster.one_controller()?;
+    cluster.create_pool("pool", &["172.18.16.0/20"])?;
+    cluster.advertise_all()?;
+    // Without pods that could be missing: it is announced.
+    let spec = json!({"type": "LoadBalancer", "selector": null});
+    create_service(&cluster, "first", &spec)?;
+    cluster.wait_for_addresses("first")?;
+    thread::sleep(REST);
+    let audit = cluster.audit().from_now()?;
+    create_service(&cluster, "second", &spec)?;
+    cluster.wait_for_addresses("second")?;
+    thread::sleep(REST);
+    let mut writes = BTreeMap::new();
+    for call in audit.writes()?.iter().filter(|call| !call.resource.starts_with("leases")) {
+        let account = call.user.rsplit(':').next().unwrap_or_default();
+        if call.user.contains(NAMESPACE) {
+            *writes.entry(format!("{account}: {}", call.right())).or_default() += 1;
+        }
+    }
+    Ok(writes)
+}
+
+fn writes_do_not_grow_with_speakers() -> TestResult {
+    let one = writes_for_a_service(1)?;
+    println!("{one:#?}");
+    // One event says that it has an address, and one who announces it.
+    let expected = [
+        ("controller: create events.k8s.io/events", 1),
+        ("controller: patch services/status", 1),
+        ("speaker: create events.k8s.io/events", 1),
+    ];
+    assert_eq!(one, expected.map(|(call, count)| (call.to_owned(), count)).into());
+    assert_eq!(writes_for_a_service(3)?, one);
+    Ok(())
+}
+
+/// Two controllers with a short lease, the holder's name first.
+fn two_controllers(name: &str) -> Outcome<(Installed, String)> {
+    let cluster = install(name, 1, false)?;
+    let both = cluster.shorten_lease(4)?;
+    let first = eventually("a holder among the two", || {
+        let holder = cluster.holder("")?;
+        if both.contains(&holder) { Ok(holder) } else { Err(format!("{holder} holds").into()) }
+    })?;
+    Ok((cluster, first))
+}
+
+/// The writes to services that this pod sent and the server accepted.
+fn accepted(audit: &Audit, pod: &str) -> Outcome<Vec<Call>> {
+    let calls = audit.writes()?.into_iter();
+    Ok(calls
+        .filter(|call| call.pod == pod && call.resource.starts_with("services") && call.code < 300)
+        .collect())
+}
+
+fn a_paused_holder() -> TestResult {
+    let (cluster, mut holder) = two_controllers("paused")?;
+    let watch = cluster.api().watch(SERVICES);
+    let mut before = BTreeSet::new();
+    for round in 0..3_usize {
+        cluster.create_many(round * COUNT..(round + 1) * COUNT)?;
+        if round == 0 {
+            cluster.create_pool("pool", &["172.18.16.0/20"])?;
+        }
+        // Paused in the midst of its work.
+        let mut seen: BTreeSet<String> = before.clone();
+        while seen.len() < before.len() + 5 + 20 * round {
+            let (_, service) = watch.next(LIMIT).ok_or("nobody is served")?;
+            seen.extend(addresses(&service));
+        }
+        let paused = cluster.process(NAMESPACE, &holder)?;
+        paused.stop()?;
+        let next = cluster.holder(&holder)?;
+        cluster.wait_for_many((round + 1) * COUNT)?;
+        let served = cluster.all_addresses()?;
+        let audit = cluster.audit().from_now()?;
+        paused.resume()?;
+        thread::sleep(REST);
+        let late = accepted(&audit, &holder)?;
+        assert!(late.is_empty(), "{holder} wrote after {next} took over: {late:#?}");
+        let after = cluster.all_addresses()?;
+        assert_eq!(after, served, "nothing has moved");
+        assert!(after.is_superset(&seen), "lost: {:?}", seen.difference(&after));
+        (before, holder) = (after, next);
+    }
+    Ok(())
+}
+
+/// Drops all that a pod sends; what is sent to it arrives.
+const CUT: &str = "add table inet cut; \
+     add chain inet cut out { type filter hook output priority 0; policy drop; }";
+
+fn nft(cluster: &Installed, pod: &str, command: &str) -> TestResult {
+    let host = cluster.pod_host(NAMESPACE, pod).ok_or("no such pod")?;
+    let mut nft = Command::new("nft");
+    nft.arg(command);
+    let process = host.spawn(nft)?;
+    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
+    Ok(())
+}
+
+fn a_holder_that_was_cut_off() -> TestResult {
+    let (cluster, holder) = two_controllers("cut off")?;
+    cluster.create_many(0..COUNT)?;
+    // Each is told that it waits.
+    thread::sleep(REST);
+    nft(&cluster, &holder, CUT)?;
+    // The holder still hears of the pool, decides, and sends what does not arrive.
+    cluster.create_pool("pool", &["172.18.16.0/20"])?;
+    cluster.holder(&holder)?;
+    cluster.wait_for_many(COUNT)?;
+    let served = cluster.all_addresses()?;
+    let audit = cluster.audit().from_now()?;
+    nft(&cluster, &holder, "delete table inet cut")?;
+    // The kernel sends again what it has in its buffers.
+    let late = eventually("the late writes", || {
+        let writes = audit.writes()?.into_iter();
+        let late: Vec<_> = writes
+            .filter(|call| call.pod == holder && call.resource.starts_with("services"))
+            .collect();
+        if late.is_empty() { Err("none has arrived".into()) } else { Ok(late) }
+    })?;
+    thread::sleep(REST);
+    println!("{} writes arrived late", late.len());
+    assert!(late.iter().all(|call| call.code == 409), "{late:#?}");
+    assert!(accepted(&audit, &holder)?.is_empty());
+    assert_eq!(cluster.all_addresses()?, served, "nothing has moved");
+    Ok(())
+}
