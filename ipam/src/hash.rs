@@ -19,14 +19,9 @@ pub(crate) fn of_address(address: Address) -> u64 {
     mix(low ^ mix(high))
 }
 
-/// Half of the hash of an address: enough to find it, and all that an entry needs to remember.
-pub(crate) fn tag(address: Address) -> u32 {
-    (of_address(address) >> 32) as u32
-}
-
-/// A full hash again, as the table looks at both ends of it.
-pub(crate) fn spread(tag: u32) -> u64 {
-    u64::from(tag).wrapping_mul(FACTOR)
+/// Half of a hash: enough to find something, and all that an entry needs to remember.
+pub(crate) const fn tag(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// A place in a line of `length` addresses, which follows from the owner's name alone.

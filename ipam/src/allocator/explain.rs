@@ -1,12 +1,14 @@
-use super::{Allocator, choose::Ask, reconfigure::assignment, settle::missing_family};
+use super::{
+    Allocator, choose::Ask, ledger::Claim, reconfigure::assignment, settle::missing_family,
+};
 use crate::{Explanation, PoolExplanation, PoolVerdict, Request, address::Address};
 
 impl Allocator {
     /// What [`allocate`](Self::allocate) would answer, and why each pool would or would not serve the request.
     #[must_use]
     pub fn explain(&self, request: &Request) -> Explanation {
-        let slot = self.ledger.find(&request.owner);
-        let decision = self.decide(request, slot);
+        let found = self.ledger.find_all(request);
+        let decision = self.decide(request, found);
         let outcome = decision.map(|decision| {
             let addresses = decision.into_addresses();
             let missing = missing_family(request, &addresses);
@@ -14,8 +16,8 @@ impl Allocator {
         });
         let ask = Ask {
             request,
-            claim: self.claim(request, slot),
-            held: slot.map_or(&[], |slot| self.ledger.record(slot).addresses.as_slice()),
+            claim: Claim::of(request, found),
+            held: found.slot.map_or(&[], |slot| self.ledger.record(slot).addresses()),
             kept: &[],
         };
         let verdict = |pool| {

@@ -5,16 +5,18 @@ use alloc::{
 };
 use core::ops::Range;
 
-use hashbrown::HashTable;
-
-use super::{few::FewOrMany, shared::Shared, slab::Slab};
-use crate::{Port, address::Address, hash};
+use super::{few::FewOrMany, index::Index, shared::Shared, slab::Slab};
+use crate::{
+    Port,
+    address::Address,
+    hash::{of_texts, tag},
+};
 
 /// Sharing key and backend key, both as one number, and the addresses that all holders share under them.
 #[derive(Clone, Debug)]
 pub(crate) struct Groups {
     groups: Slab<Group>,
-    numbers: HashTable<u32>,
+    numbers: Index,
 }
 
 /// The ports of the holder of an address that came, or that went.
@@ -39,21 +41,19 @@ struct Group {
 
 impl Groups {
     pub(crate) const fn new() -> Self {
-        Self { groups: Slab::new(), numbers: HashTable::new() }
+        Self { groups: Slab::new(), numbers: Index::new() }
     }
 
     pub(crate) fn find(&self, key: &str, backend: &str) -> Option<u32> {
-        let hash = hash::of_texts(key, backend);
-        let found = self.numbers.find(hash, |number| {
-            let group = self.groups.at(*number);
-            *group.key == *key && *group.backend == *backend
-        });
-        found.copied()
+        self.numbers.find(tag(of_texts(key, backend)), |number| {
+            let group = self.groups.at(number);
+            same(&group.key, key) && same(&group.backend, backend)
+        })
     }
 
-    /// The number of these keys; one more owner has them.
-    pub(crate) fn enter(&mut self, key: &str, backend: &str) -> u32 {
-        let number = self.find(key, backend).unwrap_or_else(|| {
+    /// The number of these keys, which is `known` if there is one; one more owner has them.
+    pub(crate) fn enter(&mut self, known: Option<u32>, key: &str, backend: &str) -> u32 {
+        let number = known.unwrap_or_else(|| {
             let number = self.groups.insert(Group {
                 key: key.into(),
                 backend: backend.into(),
@@ -61,12 +61,7 @@ impl Groups {
                 addresses: FewOrMany::None,
                 ports: None,
             });
-            let hash = hash::of_texts(key, backend);
-            let groups = &self.groups;
-            self.numbers.insert_unique(hash, number, |number| {
-                let group = groups.at(*number);
-                hash::of_texts(&group.key, &group.backend)
-            });
+            self.numbers.insert(tag(of_texts(key, backend)), number);
             number
         });
         self.groups.at_mut(number).owners += 1;
@@ -80,10 +75,7 @@ impl Groups {
         if group.owners > 0 {
             return;
         }
-        let hash = hash::of_texts(&group.key, &group.backend);
-        if let Ok(entry) = self.numbers.find_entry(hash, |other| *other == number) {
-            entry.remove();
-        }
+        self.numbers.remove(tag(of_texts(&group.key, &group.backend)), number);
         self.groups.remove(number);
     }
 
@@ -172,6 +164,11 @@ impl Groups {
             group.ports = None;
         }
     }
+}
+
+/// As `==`, without looking at two texts that are empty: they lie nowhere, and a compare by vectors is slow there.
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 impl Group {

@@ -1,40 +1,48 @@
 use alloc::{
-    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     string::String,
     sync::Arc,
 };
 use core::ops::Range;
 
-use hashbrown::HashTable;
-
 use super::{
     groups::{Changed, Groups},
-    record::{Record, Sharing, Terms},
+    index::Index,
+    record::{Consent, Record},
     shared::Shared,
     shares::Shares,
     slab::Slab,
     space::Space,
+    terms::{Terms, key},
 };
 use crate::{
-    CrossNamespace, Owner, Pools, Port, SharingRefusal,
+    CrossNamespace, Owner, Pools, Port, Request, SharingRefusal,
     address::Address,
-    hash::{self, spread, tag},
+    hash::{of_address, of_owner, tag},
 };
 
 /// Who holds what.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     records: Slab<Record>,
-    by_owner: HashTable<u32>,
-    /// Addresses with one holder, which would not share: a part of their hash, and the holder. The record of the holder has
-    /// the address itself.
-    by_address: HashTable<(u32, u32)>,
+    by_owner: Index,
+    /// The holders of addresses with one holder, which would not share.
+    by_address: Index,
     /// All other addresses that are held.
     shared: Shares,
     pub(crate) groups: Groups,
     /// How many addresses of a pool with quotas a namespace holds.
     quotas: BTreeMap<(u32, Arc<str>), u64>,
+}
+
+/// Where a request's owner and keys are found, so that they are looked for once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) tag: u32,
+    /// The record of the owner, if it holds something.
+    pub(crate) slot: Option<u32>,
+    /// The number of the keys, if somebody has them.
+    pub(crate) group: Option<u32>,
 }
 
 /// What decides whether somebody may share.
@@ -71,8 +79,8 @@ impl Ledger {
     pub(crate) const fn new() -> Self {
         Self {
             records: Slab::new(),
-            by_owner: HashTable::new(),
-            by_address: HashTable::new(),
+            by_owner: Index::new(),
+            by_address: Index::new(),
             shared: Shares::new(),
             groups: Groups::new(),
             quotas: BTreeMap::new(),
@@ -80,8 +88,17 @@ impl Ledger {
     }
 
     pub(crate) fn find(&self, owner: &Owner) -> Option<u32> {
-        let same = |slot: &u32| self.records.at(*slot).owner == *owner;
-        self.by_owner.find(hash::of_owner(owner), same).copied()
+        self.find_tagged(tag(of_owner(owner)), owner)
+    }
+
+    pub(crate) fn find_tagged(&self, tag: u32, owner: &Owner) -> Option<u32> {
+        self.by_owner.find(tag, |slot| self.records.at(slot).owner == *owner)
+    }
+
+    pub(crate) fn find_all(&self, request: &Request) -> Found {
+        let tag = tag(of_owner(&request.owner));
+        let group = key(request).and_then(|key| self.groups.find(key, &request.backend_key));
+        Found { tag, slot: self.find_tagged(tag, &request.owner), group }
     }
 
     pub(crate) fn record(&self, slot: u32) -> &Record {
@@ -100,32 +117,29 @@ impl Ledger {
         self.records.len()
     }
 
-    /// Adds the record of an owner that has none. Its addresses are joined by the caller.
-    pub(crate) fn insert(&mut self, record: Record) -> u32 {
-        let hash = record.hash;
+    /// Adds the record of an owner that has none. Its addresses are joined by the caller. `tag` is that of the owner.
+    pub(crate) fn insert(&mut self, tag: u32, record: Record) -> u32 {
         let slot = self.records.insert(record);
-        let records = &self.records;
-        self.by_owner.insert_unique(hash, slot, |slot| records.at(*slot).hash);
+        self.by_owner.insert(tag, slot);
         slot
     }
 
-    /// Removes a record whose addresses have all been left.
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Record> {
-        let record = self.records.remove(slot)?;
-        if let Ok(entry) = self.by_owner.find_entry(record.hash, |other| *other == slot) {
-            entry.remove();
+    /// Removes a record whose addresses have all been left. `tag` is that of its owner.
+    pub(crate) fn remove(&mut self, tag: u32, slot: u32) {
+        self.by_owner.remove(tag, slot);
+        let record = self.records.remove(slot);
+        if let Some(consent) = record.as_ref().and_then(Record::consent) {
+            self.groups.leave(consent.group);
         }
-        if let Some(sharing) = record.sharing() {
-            self.groups.leave(sharing.group);
-        }
-        Some(record)
     }
 
-    /// Replaces the terms of a record that holds no address for the moment.
-    pub(crate) fn set_terms(&mut self, slot: u32, terms: Option<Box<Terms>>) {
-        let before = core::mem::replace(&mut self.records.at_mut(slot).terms, terms);
-        if let Some(sharing) = before.and_then(|terms| terms.sharing) {
-            self.groups.leave(sharing.group);
+    /// Replaces addresses and terms of a record whose addresses have all been left; the new ones are joined by the caller.
+    pub(crate) fn hold(&mut self, slot: u32, addresses: &[Address], terms: Terms) {
+        let record = self.records.at_mut(slot);
+        let before = record.consent().map(|consent| consent.group);
+        record.hold(addresses, terms);
+        if let Some(group) = before {
+            self.groups.leave(group);
         }
     }
 
@@ -145,7 +159,7 @@ impl Ledger {
         let alone = alone.filter(|other| *other != slot);
         if alone.is_none() && shared.is_none() {
             space.occupy(pools, pool, address);
-            if self.record(slot).sharing().is_none() {
+            if self.record(slot).consent().is_none() {
                 self.insert_alone(address, slot);
                 return;
             }
@@ -153,14 +167,12 @@ impl Ledger {
         let number = shared.unwrap_or_else(|| self.shared.insert(address));
         let rules = pools.pool(pool);
         let counts = rules.has_quota() || rules.cross_namespace() == CrossNamespace::WithConsent;
-        if let Some(sharing) = self.records.at_mut(slot).sharing_mut() {
-            sharing.joined = number;
-        }
+        self.records.at_mut(slot).note_joined(number);
         let record = self.records.at(slot);
         let shared = self.shared.at_mut(number);
         if let Some(other) = alone {
             shared.add(other, self.records.at(other), counts);
-            remove_alone(&mut self.by_address, address, other);
+            self.by_address.remove(tag(of_address(address)), other);
         }
         let before = shared.common_group();
         shared.add(slot, record, counts);
@@ -189,13 +201,13 @@ impl Ledger {
                 *count -= 1;
             }
         }
-        let guess = self.record(slot).sharing().map(|sharing| sharing.joined);
+        let guess = self.record(slot).consent().map(|consent| consent.joined);
         let number = match guess {
             Some(guess) => self.shared.number_near(guess, address),
             None => self.shared.number(address),
         };
         let Some(number) = number else {
-            remove_alone(&mut self.by_address, address, slot);
+            self.by_address.remove(tag(of_address(address)), slot);
             let former = retain.then(|| &self.records.at(slot).owner);
             space.vacate(pools, pool, address, former);
             return;
@@ -212,7 +224,7 @@ impl Ledger {
                 self.shared.remove(number);
                 space.vacate(pools, pool, address, retain.then_some(&record.owner));
             }
-            (1, Some(last)) if self.records.at(last).sharing().is_none() => {
+            (1, Some(last)) if self.records.at(last).consent().is_none() => {
                 self.shared.remove(number);
                 self.insert_alone(address, last);
             }
@@ -279,7 +291,10 @@ impl Ledger {
         rule: CrossNamespace,
         keyless: bool,
     ) -> Result<(), (u32, SharingRefusal)> {
-        let others = || self.holders(address).filter(|slot| Some(*slot) != claim.slot);
+        let shared = self.shared.find(address);
+        let alone = if shared.is_none() { self.alone(address) } else { None };
+        let holders = || shared.into_iter().flat_map(|s| s.holders().iter()).chain(alone);
+        let others = || holders().filter(|slot| Some(*slot) != claim.slot);
         if keyless || others().next().is_none() {
             return Ok(());
         }
@@ -288,13 +303,13 @@ impl Ledger {
         let Some((key, backend)) = claim.keys else {
             return refuse(SharingRefusal::NoKey);
         };
-        let Some(shared) = self.shared.find(address) else {
+        let Some(shared) = shared else {
             return refuse(SharingRefusal::OtherKey);
         };
         if claim.group.is_none() || shared.common_group() != claim.group {
             let refusal = |slot: u32| {
-                let sharing = self.record(slot).sharing();
-                match sharing.map(|sharing| self.groups.keys(sharing.group)) {
+                let consent = self.record(slot).consent();
+                match consent.map(|consent| self.groups.keys(consent.group)) {
                     Some(theirs) if theirs == (key, backend) => None,
                     Some((theirs, _)) if theirs == key => Some(SharingRefusal::OtherBackend),
                     _ => Some(SharingRefusal::OtherKey),
@@ -327,9 +342,9 @@ impl Ledger {
         others.all(|slot| {
             let record = self.record(slot);
             let theirs = record.owner.namespace();
-            let agreed = |sharing: &Sharing| sharing.namespaces.contains(claim.owner.namespace());
+            let agreed = |to: Consent<'_>| to.namespaces.contains(claim.owner.namespace());
             theirs == claim.owner.namespace()
-                || (claim.namespaces.contains(theirs) && record.sharing().is_some_and(agreed))
+                || (claim.namespaces.contains(theirs) && record.consent().is_some_and(agreed))
         })
     }
 
@@ -351,23 +366,11 @@ impl Ledger {
     }
 
     fn alone(&self, address: Address) -> Option<u32> {
-        let tag = tag(address);
-        let found = self.by_address.find(spread(tag), |(other, slot)| {
-            let addresses = || self.records.at(*slot).addresses.as_slice();
-            *other == tag && addresses().contains(&address)
-        });
-        found.map(|(_, slot)| *slot)
+        let holds = |slot| self.records.at(slot).addresses().contains(&address);
+        self.by_address.find(tag(of_address(address)), holds)
     }
 
     fn insert_alone(&mut self, address: Address, slot: u32) {
-        let tag = tag(address);
-        self.by_address.insert_unique(spread(tag), (tag, slot), |(tag, _)| spread(*tag));
-    }
-}
-
-fn remove_alone(by_address: &mut HashTable<(u32, u32)>, address: Address, slot: u32) {
-    let entry = (tag(address), slot);
-    if let Ok(found) = by_address.find_entry(spread(entry.0), |other| *other == entry) {
-        found.remove();
+        self.by_address.insert(tag(of_address(address)), slot);
     }
 }

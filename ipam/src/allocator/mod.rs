@@ -1,10 +1,16 @@
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use self::{ledger::Ledger, reconfigure::assignment, settle::Decision, space::Space};
+use self::{
+    ledger::{Found, Ledger},
+    reconfigure::assignment,
+    settle::Decision,
+    space::Space,
+};
 use crate::{
     AllocateError, Assignment, Family, Owner, PoolUsage, Pools, Request,
     address::{Address, sort},
+    hash::{of_owner, tag},
 };
 
 mod choose;
@@ -16,6 +22,7 @@ mod free;
 mod freed;
 mod gate;
 mod groups;
+mod index;
 mod ledger;
 mod reconfigure;
 mod record;
@@ -26,6 +33,7 @@ mod shares;
 mod slab;
 mod snapshot;
 mod space;
+mod terms;
 mod what_if;
 
 /// Hands out addresses of [`Pools`] and remembers who holds what.
@@ -58,12 +66,12 @@ impl Allocator {
     ///
     /// See [`AllocateError`]. A request is met as a whole or not at all; only a family that is merely preferred may be missing.
     pub fn allocate(&mut self, request: &Request) -> Result<Assignment, AllocateError> {
-        let slot = self.ledger.find(&request.owner);
-        match self.decide(request, slot) {
-            Ok(decision) => Ok(self.apply(request, slot, decision)),
+        let found = self.ledger.find_all(request);
+        match self.decide(request, found) {
+            Ok(decision) => Ok(self.apply(request, found, decision)),
             Err(error) => {
-                if let Some(slot) = slot {
-                    self.remove(slot, true);
+                if let Some(slot) = found.slot {
+                    self.remove(found.tag, slot, true);
                 }
                 Err(error)
             }
@@ -88,9 +96,10 @@ impl Allocator {
     /// Takes back what the owner holds and says what that was. Nothing happens if it holds nothing. In a pool with a
     /// [retention](crate::PoolBuilder::retention) the addresses wait for the owner.
     pub fn release(&mut self, owner: &Owner) -> Option<Assignment> {
-        let slot = self.ledger.find(owner)?;
+        let tag = tag(of_owner(owner));
+        let slot = self.ledger.find_tagged(tag, owner)?;
         let released = self.view(slot);
-        self.remove(slot, true);
+        self.remove(tag, slot, true);
         Some(released)
     }
 
@@ -161,18 +170,18 @@ impl Allocator {
 
     fn view(&self, slot: u32) -> Assignment {
         let record = self.ledger.record(slot);
-        let missing = record.terms.as_ref().and_then(|terms| terms.missing);
-        assignment(&self.pools, record.addresses.as_slice(), missing)
+        assignment(&self.pools, record.addresses(), record.missing())
     }
 
     /// Makes an owner that holds nothing hold these addresses, which it may.
-    fn hold(&mut self, request: &Request, mut addresses: Vec<Address>) -> Assignment {
+    fn hold(&mut self, request: &Request, found: Found, mut addresses: Vec<Address>) -> Assignment {
         sort(&mut addresses);
-        self.apply(request, None, Decision::new(addresses))
+        self.apply(request, found, Decision::new(addresses))
     }
 
-    fn remove(&mut self, slot: u32, retain: bool) {
+    /// `tag` is that of the owner.
+    fn remove(&mut self, tag: u32, slot: u32, retain: bool) {
         self.leave_all(slot, retain);
-        self.ledger.remove(slot);
+        self.ledger.remove(tag, slot);
     }
 }

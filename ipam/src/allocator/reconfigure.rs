@@ -1,17 +1,18 @@
 //! Other pools under live assignments, and assignments from elsewhere under these pools.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Allocator,
     fit::Holder,
     ledger::{Claim, Ports},
-    record::{OneOrMany, Record},
+    record::Record,
     space::Space,
 };
 use crate::{
     Assignment, Change, Family, Lost, LostReason, Pools, Request, Restored, SharingRefusal,
     address::{Address, sort},
+    hash::{of_owner, tag},
 };
 
 impl Allocator {
@@ -55,7 +56,7 @@ impl Allocator {
 
     pub(crate) fn resettle(&mut self, slot: u32, before: &Pools) -> Option<Change> {
         let record = self.ledger.record(slot);
-        let old = record.addresses.as_slice();
+        let old = record.addresses();
         let (mut kept, mut lost) = self.fit(Holder::of_record(record), old);
         let claim = self.claim_of(slot, record);
         self.drop_unshareable(&claim, &mut kept, &mut lost);
@@ -71,22 +72,22 @@ impl Allocator {
             return None;
         }
         let owner = record.owner.clone();
-        let was = assignment(before, old, record.terms.as_ref().and_then(|terms| terms.missing));
+        let was = assignment(before, old, record.missing());
         let lost_family = [Family::V4, Family::V6].into_iter().find(|family| {
             let has = |addresses: &[Address]| addresses.iter().any(|at| at.family() == *family);
             has(old) && !has(&kept)
         });
         let after = if kept.is_empty() {
-            self.ledger.remove(slot);
+            self.ledger.remove(tag(of_owner(&owner)), slot);
             None
         } else {
             let record = self.ledger.record_mut(slot);
-            record.addresses = OneOrMany::new(&kept);
+            let mut terms = record.terms();
             if lost_family.is_some() {
-                let terms = record.terms.get_or_insert_with(Box::default);
                 terms.was_dual = true;
                 terms.missing = lost_family;
             }
+            record.hold(&kept, terms);
             self.join_all(slot, &kept);
             Some(self.view(slot))
         };
@@ -94,14 +95,14 @@ impl Allocator {
     }
 
     fn claim_of<'a>(&'a self, slot: u32, record: &'a Record) -> Claim<'a> {
-        let sharing = record.sharing();
+        let consent = record.consent();
         Claim {
             owner: &record.owner,
             slot: Some(slot),
-            keys: sharing.map(|sharing| self.ledger.groups.keys(sharing.group)),
-            group: sharing.map(|sharing| sharing.group),
+            keys: consent.map(|consent| self.ledger.groups.keys(consent.group)),
+            group: consent.map(|consent| consent.group),
             ports: Ports::Held(record.ports()),
-            namespaces: sharing.map_or(&NO_NAMESPACES, |sharing| &sharing.namespaces),
+            namespaces: consent.map_or(&NO_NAMESPACES, |consent| consent.namespaces),
         }
     }
 
@@ -136,15 +137,17 @@ impl Allocator {
     /// Quotas, reservations, `disabled` and `auto_assign` are not looked at. Addresses that cannot be kept are named with the
     /// reason, and the others are kept. What the owner held before is replaced.
     pub fn restore(&mut self, request: &Request, addresses: &[core::net::IpAddr]) -> Restored {
-        if let Some(slot) = self.ledger.find(&request.owner) {
-            self.remove(slot, false);
+        let mut found = self.ledger.find_all(request);
+        if let Some(slot) = found.slot {
+            self.remove(found.tag, slot, false);
+            found = self.ledger.find_all(request);
         }
         let mut recorded: Vec<Address> = addresses.iter().copied().map(Address::from).collect();
         sort(&mut recorded);
         recorded.dedup();
         let (mut kept, mut lost) = self.fit(Holder::of(request), &recorded);
-        self.drop_unshareable(&self.claim(request, None), &mut kept, &mut lost);
-        let assignment = (!kept.is_empty()).then(|| self.hold(request, kept));
+        self.drop_unshareable(&Claim::of(request, found), &mut kept, &mut lost);
+        let assignment = (!kept.is_empty()).then(|| self.hold(request, found, kept));
         Restored { assignment, lost }
     }
 }
@@ -156,7 +159,7 @@ impl<'a> Holder<'a> {
             namespace: record.owner.namespace(),
             labels,
             namespace_labels,
-            two_pools: record.terms.as_ref().is_some_and(|terms| terms.two_pools),
+            two_pools: record.two_pools(),
             shape: None,
         }
     }

@@ -1,147 +1,192 @@
 use alloc::{boxed::Box, collections::BTreeSet, string::String};
 
+use super::terms::{OneOrMany, Sharing, Terms, key};
 use crate::{Family, Labels, Owner, Port, Request, address::Address};
 
-/// An owner that holds something.
+/// An owner that holds something. As large as a line of most caches, and in one.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub(crate) struct Record {
     pub(crate) owner: Owner,
-    pub(crate) hash: u64,
-    /// Ascending.
-    pub(crate) addresses: OneOrMany<Address>,
-    /// Nothing for a plain owner, of which there may be very many.
-    pub(crate) terms: Option<Box<Terms>>,
+    holding: Holding,
 }
 
-/// A short list, of which most have one item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum OneOrMany<T> {
-    One(T),
-    Many(Box<[T]>),
-}
+const _: () = assert!(size_of::<Option<Record>>() == 64, "a record is not one line");
 
-impl<T: Copy> OneOrMany<T> {
-    pub(crate) fn new(items: &[T]) -> Self {
-        match items {
-            [one] => Self::One(*one),
-            many => Self::Many(many.into()),
-        }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[T] {
-        match self {
-            Self::One(item) => core::slice::from_ref(item),
-            Self::Many(items) => items,
-        }
-    }
-}
-
-impl<'a, T: Copy + 'a> FromIterator<&'a T> for OneOrMany<T> {
-    fn from_iter<I: IntoIterator<Item = &'a T>>(items: I) -> Self {
-        let mut items = items.into_iter().copied();
-        match (items.next(), items.next()) {
-            (Some(one), None) => Self::One(one),
-            (first, second) => Self::Many(first.into_iter().chain(second).chain(items).collect()),
-        }
-    }
-}
-
-/// What must be remembered of a request, beside what is held.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Terms {
-    pub(crate) labels: Option<Box<BothLabels>>,
-    pub(crate) two_pools: bool,
-    pub(crate) sharing: Option<Sharing>,
-    /// The family that was preferred too.
-    pub(crate) missing: Option<Family>,
-    /// The other family was held once, and a new configuration took it.
-    pub(crate) was_dual: bool,
-}
-
-/// Labels of an owner and of its namespace, of which one has some.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BothLabels {
-    owner: Labels,
-    namespace: Labels,
-}
-
-impl BothLabels {
-    pub(crate) fn some(owner: &Labels, namespace: &Labels) -> Option<Box<Self>> {
-        let any = !owner.is_empty() || !namespace.is_empty();
-        any.then(|| Box::new(Self { owner: owner.clone(), namespace: namespace.clone() }))
-    }
-}
-
-/// Consent to share.
+/// What an owner holds, ascending, and on which terms. What is usual needs no memory of its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Sharing {
+enum Holding {
+    /// One address, and nothing to remember.
+    Plain(Address),
+    /// Several addresses, and nothing to remember.
+    Several(Box<[Address]>),
+    /// One address that may be shared, under one port.
+    Shared {
+        address: Address,
+        group: u32,
+        joined: u32,
+        port: Port,
+    },
+    Other(Box<Other>),
+}
+
+#[derive(Clone, Debug)]
+struct Other {
+    addresses: OneOrMany<Address>,
+    terms: Terms,
+    joined: u32,
+}
+
+/// The consent to share of an owner, wherever it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Consent<'a> {
     /// The number of sharing key and backend key.
     pub(crate) group: u32,
     /// The number of the last address that was joined. A guess, so that it is found at once.
     pub(crate) joined: u32,
     /// Ascending.
-    pub(crate) ports: OneOrMany<Port>,
-    pub(crate) namespaces: BTreeSet<String>,
+    pub(crate) ports: &'a [Port],
+    pub(crate) namespaces: &'a BTreeSet<String>,
 }
-
-impl Terms {
-    /// Whether they are what `request` says; `missing` and `was_dual` come from elsewhere.
-    pub(crate) fn agree(&self, request: &Request, group: Option<u32>) -> bool {
-        self.two_pools == request.two_pools
-            && self.labels() == (&request.labels, &request.namespace_labels)
-            && self.sharing_agrees(request, group)
-    }
-
-    pub(crate) fn sharing_agrees(&self, request: &Request, group: Option<u32>) -> bool {
-        match &self.sharing {
-            None => key(request).is_none(),
-            Some(sharing) => {
-                group == Some(sharing.group)
-                    && sharing.ports.as_slice().iter().eq(&request.ports)
-                    && sharing.namespaces == request.sharing_namespaces
-            }
-        }
-    }
-
-    /// Those of the owner and those of its namespace.
-    pub(crate) fn labels(&self) -> (&Labels, &Labels) {
-        match self.labels.as_deref() {
-            Some(labels) => (&labels.owner, &labels.namespace),
-            None => (&NO_LABELS, &NO_LABELS),
-        }
-    }
-
-    pub(crate) fn is_plain(&self) -> bool {
-        self.labels.is_none()
-            && !self.two_pools
-            && self.sharing.is_none()
-            && self.missing.is_none()
-            && !self.was_dual
-    }
-}
-
-/// The sharing key, which counts only if it is not empty.
-pub(crate) fn key(request: &Request) -> Option<&str> {
-    request.sharing_key.as_deref().filter(|key| !key.is_empty())
-}
-
-static NO_LABELS: Labels = Labels::new();
 
 impl Record {
-    pub(crate) fn sharing(&self) -> Option<&Sharing> {
-        self.terms.as_deref()?.sharing.as_ref()
+    pub(crate) fn new(owner: Owner, addresses: &[Address], terms: Terms) -> Self {
+        Self { owner, holding: Holding::new(addresses, terms) }
     }
 
-    pub(crate) fn sharing_mut(&mut self) -> Option<&mut Sharing> {
-        self.terms.as_deref_mut()?.sharing.as_mut()
+    /// The owner holds other addresses, or on other terms.
+    pub(crate) fn hold(&mut self, addresses: &[Address], terms: Terms) {
+        self.holding = Holding::new(addresses, terms);
+    }
+
+    pub(crate) fn addresses(&self) -> &[Address] {
+        match &self.holding {
+            Holding::Plain(address) | Holding::Shared { address, .. } => {
+                core::slice::from_ref(address)
+            }
+            Holding::Several(addresses) => addresses,
+            Holding::Other(other) => other.addresses.as_slice(),
+        }
+    }
+
+    pub(crate) fn consent(&self) -> Option<Consent<'_>> {
+        match &self.holding {
+            Holding::Plain(_) | Holding::Several(_) => None,
+            Holding::Shared { group, joined, port, .. } => Some(Consent {
+                group: *group,
+                joined: *joined,
+                ports: core::slice::from_ref(port),
+                namespaces: &NO_NAMESPACES,
+            }),
+            Holding::Other(other) => other.terms.sharing.as_ref().map(|sharing| Consent {
+                group: sharing.group,
+                joined: other.joined,
+                ports: sharing.ports.as_slice(),
+                namespaces: &sharing.namespaces,
+            }),
+        }
+    }
+
+    /// Remembers the number of an address that was joined.
+    pub(crate) fn note_joined(&mut self, number: u32) {
+        match &mut self.holding {
+            Holding::Plain(_) | Holding::Several(_) => {}
+            Holding::Shared { joined, .. } => *joined = number,
+            Holding::Other(other) => other.joined = number,
+        }
     }
 
     /// The ports under which it shares.
     pub(crate) fn ports(&self) -> &[Port] {
-        self.sharing().map_or(&[], |sharing| sharing.ports.as_slice())
+        self.consent().map_or(&[], |consent| consent.ports)
     }
 
+    /// Those of the owner and those of its namespace.
     pub(crate) fn labels(&self) -> (&Labels, &Labels) {
-        self.terms.as_deref().map_or((&NO_LABELS, &NO_LABELS), Terms::labels)
+        let labels = self.rare().and_then(|terms| terms.labels.as_deref());
+        labels.map_or((&NO_LABELS, &NO_LABELS), |labels| (&labels.owner, &labels.namespace))
+    }
+
+    pub(crate) fn two_pools(&self) -> bool {
+        self.rare().is_some_and(|terms| terms.two_pools)
+    }
+
+    /// The family that was preferred too.
+    pub(crate) fn missing(&self) -> Option<Family> {
+        self.rare()?.missing
+    }
+
+    /// Whether the other family was held once, and a new configuration took it.
+    pub(crate) fn was_dual(&self) -> bool {
+        self.rare().is_some_and(|terms| terms.was_dual)
+    }
+
+    /// The terms, unless they are among the usual ones.
+    fn rare(&self) -> Option<&Terms> {
+        match &self.holding {
+            Holding::Other(other) => Some(&other.terms),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.holding, Holding::Plain(_) | Holding::Several(_))
+    }
+
+    /// A copy of the terms.
+    pub(crate) fn terms(&self) -> Terms {
+        match &self.holding {
+            Holding::Plain(_) | Holding::Several(_) => Terms::default(),
+            Holding::Shared { group, port, .. } => {
+                let ports = OneOrMany::One(*port);
+                let sharing = Sharing { group: *group, ports, namespaces: BTreeSet::new() };
+                Terms { sharing: Some(sharing), ..Terms::default() }
+            }
+            Holding::Other(other) => other.terms.clone(),
+        }
+    }
+
+    /// Whether the terms are what `request` says; `missing` and `was_dual` come from elsewhere. `group` is the number of
+    /// its keys.
+    pub(crate) fn agrees(&self, request: &Request, group: Option<u32>) -> bool {
+        self.two_pools() == request.two_pools
+            && self.labels() == (&request.labels, &request.namespace_labels)
+            && self.consent_agrees(request, group)
+    }
+
+    pub(crate) fn consent_agrees(&self, request: &Request, group: Option<u32>) -> bool {
+        match self.consent() {
+            None => key(request).is_none(),
+            Some(consent) => {
+                group == Some(consent.group)
+                    && consent.ports.iter().eq(&request.ports)
+                    && *consent.namespaces == request.sharing_namespaces
+            }
+        }
     }
 }
+
+impl Holding {
+    fn new(addresses: &[Address], terms: Terms) -> Self {
+        let usual = terms.labels.is_none()
+            && !terms.two_pools
+            && terms.missing.is_none()
+            && !terms.was_dual;
+        match (addresses, &terms.sharing) {
+            ([address], None) if usual => Self::Plain(*address),
+            (several, None) if usual => Self::Several(several.into()),
+            ([address], Some(Sharing { group, ports: OneOrMany::One(port), namespaces }))
+                if usual && namespaces.is_empty() =>
+            {
+                Self::Shared { address: *address, group: *group, joined: 0, port: *port }
+            }
+            _ => {
+                let addresses = OneOrMany::new(addresses);
+                Self::Other(Box::new(Other { addresses, terms, joined: 0 }))
+            }
+        }
+    }
+}
+
+static NO_LABELS: Labels = Labels::new();
+static NO_NAMESPACES: BTreeSet<String> = BTreeSet::new();

@@ -1,19 +1,19 @@
 //! From a request to what its owner will hold, and there.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Allocator,
     choose::{Ask, Manner, Need, need},
     exact::wanted,
     fit::Holder,
-    ledger::{Claim, Ports},
-    record::{BothLabels, OneOrMany, Record, Sharing, Terms, key},
+    ledger::{Claim, Found, Ports},
+    record::Record,
+    terms::{BothLabels, OneOrMany, Sharing, Terms, key},
 };
 use crate::{
     AllocateError, Assignment, Families, Family, Request,
     address::{Address, sort},
-    hash,
 };
 
 /// What the owner will hold.
@@ -25,29 +25,17 @@ pub(crate) struct Decision {
 }
 
 impl Allocator {
-    pub(crate) fn claim<'a>(&self, request: &'a Request, slot: Option<u32>) -> Claim<'a> {
-        let keys = key(request).map(|key| (key, &*request.backend_key));
-        Claim {
-            owner: &request.owner,
-            slot,
-            keys,
-            group: keys.and_then(|(key, backend)| self.ledger.groups.find(key, backend)),
-            ports: Ports::Asked(&request.ports),
-            namespaces: &request.sharing_namespaces,
-        }
-    }
-
     /// What `request` leads to, from what its owner holds now.
     pub(crate) fn decide(
         &self,
         request: &Request,
-        slot: Option<u32>,
+        found: Found,
     ) -> Result<Decision, AllocateError> {
-        let record = slot.map(|slot| self.ledger.record(slot));
+        let record = found.slot.map(|slot| self.ledger.record(slot));
         let mut ask = Ask {
             request,
-            claim: self.claim(request, slot),
-            held: record.map_or(&[], |record| record.addresses.as_slice()),
+            claim: Claim::of(request, found),
+            held: record.map_or(&[], Record::addresses),
             kept: &[],
         };
         let wanted = wanted(request);
@@ -83,8 +71,7 @@ impl Allocator {
         if !is_enough(request, &kept) {
             return self.choose(&ask).map(Decision::new);
         }
-        let terms = record.and_then(|record| record.terms.as_deref());
-        let was_dual = terms.is_some_and(|terms| terms.was_dual);
+        let was_dual = record.is_some_and(Record::was_dual);
         let reserved = self.pools.reserved_for(&request.owner);
         let settled = reserved.iter().any(|(_, address)| kept.contains(address));
         if was_dual
@@ -112,10 +99,7 @@ impl Allocator {
         }
         let (mut kept, _) = self.fit(Holder::of(request), ask.held);
         let record = ask.claim.slot.map(|slot| self.ledger.record(slot));
-        let unchanged = record.is_none_or(|record| match record.terms.as_deref() {
-            Some(terms) => terms.sharing_agrees(request, ask.claim.group),
-            None => ask.claim.keys.is_none(),
-        });
+        let unchanged = record.is_none_or(|record| record.consent_agrees(request, ask.claim.group));
         if !unchanged {
             let manner = if wanted.is_empty() { Manner::Automatic } else { Manner::Asked };
             kept.retain(|address| {
@@ -162,84 +146,58 @@ impl Allocator {
     pub(crate) fn apply(
         &mut self,
         request: &Request,
-        slot: Option<u32>,
+        found: Found,
         mut decision: Decision,
     ) -> Assignment {
         sort(&mut decision.addresses);
-        let missing = missing_family(request, &decision.addresses);
         let new = &decision.addresses;
-        let slot = match slot {
+        let missing = missing_family(request, new);
+        let was_dual = decision.was_dual;
+        let slot = match found.slot {
             None => {
-                let record = Record {
-                    owner: request.owner.clone(),
-                    hash: hash::of_owner(&request.owner),
-                    addresses: OneOrMany::new(new),
-                    terms: self.terms(request, missing, decision.was_dual),
-                };
-                let slot = self.ledger.insert(record);
-                self.join_all(slot, new);
-                slot
+                let terms = self.terms(request, found, missing, was_dual);
+                let record = Record::new(request.owner.clone(), new, terms);
+                self.ledger.insert(found.tag, record)
             }
             Some(slot) => {
-                self.change(request, slot, new, missing, decision.was_dual);
+                let record = self.ledger.record(slot);
+                if record.addresses() == new
+                    && record.agrees(request, found.group)
+                    && record.missing() == missing
+                    && record.was_dual() == was_dual
+                {
+                    return self.view(slot);
+                }
+                // Terms are part of how an address is shared, so all are left and joined again; none is free in between.
+                self.leave_all(slot, false);
+                let terms = self.terms(request, found, missing, was_dual);
+                self.ledger.hold(slot, new, terms);
                 slot
             }
         };
+        self.join_all(slot, new);
         self.view(slot)
     }
 
-    fn change(
-        &mut self,
-        request: &Request,
-        slot: u32,
-        new: &[Address],
-        missing: Option<Family>,
-        was_dual: bool,
-    ) {
-        let record = self.ledger.record(slot);
-        let group = key(request).and_then(|key| self.ledger.groups.find(key, &request.backend_key));
-        let agreed = match record.terms.as_deref() {
-            Some(terms) => {
-                terms.agree(request, group)
-                    && terms.missing == missing
-                    && terms.was_dual == was_dual
-            }
-            None => is_plain(request) && missing.is_none() && !was_dual,
-        };
-        if agreed && record.addresses.as_slice() == new {
-            return;
-        }
-        // Terms are part of how an address is shared, so all are left and joined again; none is free in between.
-        self.leave_all(slot, false);
-        let terms = self.terms(request, missing, was_dual);
-        self.ledger.set_terms(slot, terms);
-        self.ledger.record_mut(slot).addresses = OneOrMany::new(new);
-        self.join_all(slot, new);
-    }
-
-    /// The terms of a request, unless it is plain.
     fn terms(
         &mut self,
         request: &Request,
+        found: Found,
         missing: Option<Family>,
         was_dual: bool,
-    ) -> Option<Box<Terms>> {
-        if is_plain(request) && missing.is_none() && !was_dual {
-            return None;
-        }
+    ) -> Terms {
         let sharing = key(request).map(|key| Sharing {
-            group: self.ledger.groups.enter(key, &request.backend_key),
-            joined: 0,
+            group: self.ledger.groups.enter(found.group, key, &request.backend_key),
             ports: request.ports.iter().collect(),
             namespaces: request.sharing_namespaces.clone(),
         });
-        Some(Box::new(Terms {
+        Terms {
             labels: BothLabels::some(&request.labels, &request.namespace_labels),
             two_pools: request.two_pools,
             sharing,
             missing,
             was_dual,
-        }))
+        }
     }
 
     pub(crate) fn join_all(&mut self, slot: u32, addresses: &[Address]) {
@@ -250,7 +208,7 @@ impl Allocator {
 
     /// Leaves all addresses of a record, which keeps them in its list.
     pub(crate) fn leave_all(&mut self, slot: u32, retain: bool) {
-        let addresses = self.ledger.record(slot).addresses.clone();
+        let addresses = OneOrMany::new(self.ledger.record(slot).addresses());
         for address in addresses.as_slice() {
             self.ledger.leave(&self.pools, &mut self.space, slot, *address, retain);
         }
@@ -265,6 +223,19 @@ impl Decision {
     pub(crate) fn into_addresses(mut self) -> Vec<Address> {
         sort(&mut self.addresses);
         self.addresses
+    }
+}
+
+impl<'a> Claim<'a> {
+    pub(crate) fn of(request: &'a Request, found: Found) -> Self {
+        Self {
+            owner: &request.owner,
+            slot: found.slot,
+            keys: key(request).map(|key| (key, &*request.backend_key)),
+            group: found.group,
+            ports: Ports::Asked(&request.ports),
+            namespaces: &request.sharing_namespaces,
+        }
     }
 }
 
@@ -313,11 +284,4 @@ pub(crate) fn missing_family(request: &Request, addresses: &[Address]) -> Option
         return None;
     }
     [Family::V4, Family::V6].into_iter().find(|family| !has(addresses, *family))
-}
-
-fn is_plain(request: &Request) -> bool {
-    request.labels.is_empty()
-        && request.namespace_labels.is_empty()
-        && !request.two_pools
-        && key(request).is_none()
 }

@@ -58,7 +58,7 @@ impl Shared {
     /// `counts_namespaces` says whether quotas or consent need to know them.
     pub(crate) fn add(&mut self, slot: u32, record: &Record, counts_namespaces: bool) {
         self.holders.insert(slot);
-        let group = record.sharing().map(|sharing| sharing.group);
+        let group = record.consent().map(|consent| consent.group);
         if self.group.holders == 0 {
             self.group.group = group;
         }
@@ -79,7 +79,7 @@ impl Shared {
 
     pub(crate) fn remove(&mut self, slot: u32, record: &Record) {
         self.holders.remove(slot);
-        let group = record.sharing().map(|sharing| sharing.group);
+        let group = record.consent().map(|consent| consent.group);
         if let Some(count) = self.count_of(group) {
             count.holders -= 1;
         }
@@ -155,7 +155,7 @@ impl Shared {
 
 /// The other namespaces that an owner agrees to share with.
 fn agreed(record: &Record) -> impl Iterator<Item = &String> {
-    let all = record.sharing().into_iter().flat_map(|sharing| &sharing.namespaces);
+    let all = record.consent().into_iter().flat_map(|consent| consent.namespaces);
     all.filter(|namespace| **namespace != *record.owner.namespace())
 }
 

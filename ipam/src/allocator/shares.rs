@@ -1,31 +1,27 @@
-use hashbrown::HashTable;
-
-use super::{shared::Shared, slab::Slab};
+use super::{index::Index, shared::Shared, slab::Slab};
 use crate::{
     address::Address,
-    hash::{spread, tag},
+    hash::{of_address, tag},
 };
 
 /// The addresses with several holders or with one that would share, each with a number that it keeps.
 #[derive(Clone, Debug)]
 pub(crate) struct Shares {
     all: Slab<(Address, Shared)>,
-    /// A part of the hash of an address, and its number.
-    numbers: HashTable<(u32, u32)>,
+    numbers: Index,
 }
 
 impl Shares {
     pub(crate) const fn new() -> Self {
-        Self { all: Slab::new(), numbers: HashTable::new() }
+        Self { all: Slab::new(), numbers: Index::new() }
     }
 
     pub(crate) fn number(&self, address: Address) -> Option<u32> {
         if self.numbers.is_empty() {
             return None;
         }
-        let tag = tag(address);
-        let same = |entry: &(u32, u32)| entry.0 == tag && self.all.at(entry.1).0 == address;
-        self.numbers.find(spread(tag), same).map(|(_, number)| *number)
+        let same = |number| self.all.at(number).0 == address;
+        self.numbers.find(tag(of_address(address)), same)
     }
 
     /// As [`number`](Self::number), quicker where the guess is right.
@@ -51,18 +47,13 @@ impl Shares {
     /// Adds an address that is not there.
     pub(crate) fn insert(&mut self, address: Address) -> u32 {
         let number = self.all.insert((address, Shared::default()));
-        let tag = tag(address);
-        self.numbers.insert_unique(spread(tag), (tag, number), |(tag, _)| spread(*tag));
+        self.numbers.insert(tag(of_address(address)), number);
         number
     }
 
     pub(crate) fn remove(&mut self, number: u32) {
-        let Some((address, _)) = self.all.remove(number) else {
-            return;
-        };
-        let entry = (tag(address), number);
-        if let Ok(found) = self.numbers.find_entry(spread(entry.0), |other| *other == entry) {
-            found.remove();
+        if let Some((address, _)) = self.all.remove(number) {
+            self.numbers.remove(tag(of_address(address)), number);
         }
     }
 

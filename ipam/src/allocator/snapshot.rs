@@ -1,13 +1,14 @@
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     Allocator,
-    record::{BothLabels, OneOrMany, Record, Sharing, Terms},
+    record::{Consent, Record},
+    terms::{BothLabels, Sharing, Terms},
 };
 use crate::{
     Change, Pools, Snapshot, SnapshotError,
     address::{Address, sort},
-    hash,
+    hash::{of_owner, tag},
     snapshot::{Entry, EntrySharing, EntryTerms, VERSION, Waiting},
 };
 
@@ -51,11 +52,12 @@ impl Allocator {
         entries.sort_by(|a, b| a.owner.cmp(&b.owner));
         let mut slots = Vec::with_capacity(entries.len());
         for entry in entries {
-            if allocator.ledger.find(&entry.owner).is_some() {
+            let tag = tag(of_owner(&entry.owner));
+            if allocator.ledger.find_tagged(tag, &entry.owner).is_some() {
                 return Err(SnapshotError::Twice { owner: entry.owner });
             }
             if let Some(record) = allocator.record_of(entry) {
-                slots.push(allocator.ledger.insert(record));
+                slots.push(allocator.ledger.insert(tag, record));
             }
         }
         let pools = allocator.pools.clone();
@@ -71,24 +73,25 @@ impl Allocator {
     }
 
     fn entry(&self, record: &Record) -> Entry {
-        let sharing = |sharing: &Sharing| {
-            let (key, backend) = self.ledger.groups.keys(sharing.group);
+        let sharing = |consent: Consent<'_>| {
+            let (key, backend) = self.ledger.groups.keys(consent.group);
             EntrySharing {
                 key: key.into(),
                 backend: backend.into(),
-                ports: sharing.ports.as_slice().iter().copied().collect(),
-                namespaces: sharing.namespaces.clone(),
+                ports: consent.ports.iter().copied().collect(),
+                namespaces: consent.namespaces.clone(),
             }
         };
-        let terms = record.terms.as_deref().map(|terms| EntryTerms {
-            labels: terms.labels().0.clone(),
-            namespace_labels: terms.labels().1.clone(),
-            two_pools: terms.two_pools,
-            sharing: terms.sharing.as_ref().map(sharing),
-            missing: terms.missing,
-            was_dual: terms.was_dual,
+        let (labels, namespace_labels) = record.labels();
+        let terms = (!record.is_plain()).then(|| EntryTerms {
+            labels: labels.clone(),
+            namespace_labels: namespace_labels.clone(),
+            two_pools: record.two_pools(),
+            sharing: record.consent().map(sharing),
+            missing: record.missing(),
+            was_dual: record.was_dual(),
         });
-        let addresses = record.addresses.as_slice().iter();
+        let addresses = record.addresses().iter();
         Entry {
             owner: record.owner.clone(),
             addresses: addresses.map(|address| (*address).into()).collect(),
@@ -104,23 +107,22 @@ impl Allocator {
         if addresses.is_empty() {
             return None;
         }
+        let groups = &mut self.ledger.groups;
         let terms = entry.terms.map(|terms| Terms {
             labels: BothLabels::some(&terms.labels, &terms.namespace_labels),
             two_pools: terms.two_pools,
             sharing: terms.sharing.map(|sharing| Sharing {
-                group: self.ledger.groups.enter(&sharing.key, &sharing.backend),
-                joined: 0,
+                group: groups.enter(
+                    groups.find(&sharing.key, &sharing.backend),
+                    &sharing.key,
+                    &sharing.backend,
+                ),
                 ports: sharing.ports.iter().collect(),
                 namespaces: sharing.namespaces,
             }),
             missing: terms.missing,
             was_dual: terms.was_dual,
         });
-        Some(Record {
-            hash: hash::of_owner(&entry.owner),
-            owner: entry.owner,
-            addresses: OneOrMany::new(&addresses),
-            terms: terms.filter(|terms| !terms.is_plain()).map(Box::new),
-        })
+        Some(Record::new(entry.owner, &addresses, terms.unwrap_or_default()))
     }
 }
