@@ -1,5 +1,7 @@
 //! Allocators with very many assignments.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use vipcast_ipam::{
     AllocateError, Allocator, Families, Family, Owner, Pool, Pools, Port, Protocol, Request,
 };
@@ -58,6 +60,14 @@ pub fn sharing(number: usize) -> Request {
     request.sharing_key = Some(format!("key-{}", number / 10));
     request.ports.insert(Port { protocol: Protocol::Tcp, number: 8000 + (number % 10) as u16 });
     request
+}
+
+/// Reads all that a request of these benchmarks says.
+#[must_use]
+pub fn read(request: &Request) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&request.owner, &request.sharing_key, &request.ports).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// An allocator in which all of these requests are met.

@@ -32,6 +32,8 @@ struct Group {
     backend: Box<str>,
     /// How many owners have these keys.
     owners: u32,
+    /// The number of the last address that was joined with these keys. A guess, so that it is found at once.
+    joined: u32,
     /// By segment, then address.
     addresses: FewOrMany<(u32, Address), 1>,
     /// On how many of the addresses a port is in use. Nothing while there was never more than one, as the address itself
@@ -58,6 +60,7 @@ impl Groups {
                 key: key.into(),
                 backend: backend.into(),
                 owners: 0,
+                joined: 0,
                 addresses: FewOrMany::None,
                 ports: None,
             });
@@ -77,6 +80,15 @@ impl Groups {
         }
         self.numbers.remove(tag(of_texts(&group.key, &group.backend)), number);
         self.groups.remove(number);
+    }
+
+    /// The number of the last address that was joined with these keys, which it may not have any more.
+    pub(crate) fn joined(&self, number: u32) -> u32 {
+        self.groups.at(number).joined
+    }
+
+    pub(crate) fn note_joined(&mut self, number: u32, joined: u32) {
+        self.groups.at_mut(number).joined = joined;
     }
 
     pub(crate) fn keys(&self, number: u32) -> (&str, &str) {

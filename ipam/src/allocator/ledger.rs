@@ -153,13 +153,15 @@ impl Ledger {
             let namespace = self.record(slot).owner.shared_namespace().clone();
             *self.quotas.entry((pool, namespace)).or_default() += 1;
         }
-        let shared = self.shared.number(address);
+        let group = self.record(slot).consent().map(|consent| consent.group);
+        let guess = group.map(|group| self.groups.joined(group));
+        let shared = self.shared.number_near(guess, address);
         // Two addresses of one record may have the same tag, and this one is not joined yet.
         let alone = if shared.is_none() { self.alone(address) } else { None };
         let alone = alone.filter(|other| *other != slot);
         if alone.is_none() && shared.is_none() {
             space.occupy(pools, pool, address);
-            if self.record(slot).consent().is_none() {
+            if group.is_none() {
                 self.insert_alone(address, slot);
                 return;
             }
@@ -168,6 +170,9 @@ impl Ledger {
         let rules = pools.pool(pool);
         let counts = rules.has_quota() || rules.cross_namespace() == CrossNamespace::WithConsent;
         self.records.at_mut(slot).note_joined(number);
+        if let Some(group) = group {
+            self.groups.note_joined(group, number);
+        }
         let record = self.records.at(slot);
         let shared = self.shared.at_mut(number);
         if let Some(other) = alone {
@@ -202,11 +207,7 @@ impl Ledger {
             }
         }
         let guess = self.record(slot).consent().map(|consent| consent.joined);
-        let number = match guess {
-            Some(guess) => self.shared.number_near(guess, address),
-            None => self.shared.number(address),
-        };
-        let Some(number) = number else {
+        let Some(number) = self.shared.number_near(guess, address) else {
             self.by_address.remove(tag(of_address(address)), slot);
             let former = retain.then(|| &self.records.at(slot).owner);
             space.vacate(pools, pool, address, former);
@@ -291,7 +292,8 @@ impl Ledger {
         rule: CrossNamespace,
         keyless: bool,
     ) -> Result<(), (u32, SharingRefusal)> {
-        let shared = self.shared.find(address);
+        let guess = claim.group.map(|group| self.groups.joined(group));
+        let shared = self.shared.number_near(guess, address).map(|number| self.shared.at(number));
         let alone = if shared.is_none() { self.alone(address) } else { None };
         let holders = || shared.into_iter().flat_map(|s| s.holders().iter()).chain(alone);
         let others = || holders().filter(|slot| Some(*slot) != claim.slot);

@@ -25,11 +25,9 @@ impl Shares {
     }
 
     /// As [`number`](Self::number), quicker where the guess is right.
-    pub(crate) fn number_near(&self, guess: u32, address: Address) -> Option<u32> {
-        match self.all.occupied(guess) {
-            Some((other, _)) if *other == address => Some(guess),
-            _ => self.number(address),
-        }
+    pub(crate) fn number_near(&self, guess: Option<u32>, address: Address) -> Option<u32> {
+        let is_meant = |guess: &u32| self.all.occupied(*guess).is_some_and(|it| it.0 == address);
+        guess.filter(is_meant).or_else(|| self.number(address))
     }
 
     pub(crate) fn find(&self, address: Address) -> Option<&Shared> {
