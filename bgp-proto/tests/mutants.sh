@@ -54,5 +54,13 @@ mutant the-limit-is-ignored properties/a_send_limit_is_kept_and_used \
 mutant local-pref-leaves-the-as \
     speaker/rfc4271_5_1_towards_another_as_ours_is_in_front_and_internal_attributes_stay_at_home \
     rib_out/policy.rs 's/attributes.local_pref = None;//'
+mutant a-long-prefix-ends-early nlri/a_field_of_prefixes_reads_as_it_does_octet_by_octet \
+    wire/nlri.rs 's/bits.wrapping_sub(17) < 8;/bits.wrapping_sub(17) < 9;/'
+mutant bits-behind-a-prefix-stay nlri/a_field_of_prefixes_reads_as_it_does_octet_by_octet \
+    wire/nlri.rs 's/        \*first = mask;/        *first = u32::MAX;/'
+mutant one-host-route-makes-a-run append/prefixes_appended_together_are_those_appended_one_by_one \
+    wire/writer.rs 's/block.iter().all(|prefix|/block.iter().any(|prefix|/'
+mutant a-full-message-overflows append/prefixes_appended_together_are_those_appended_one_by_one \
+    wire/writer.rs 's/if !fits \&\& after > room {/if !fits \&\& after > room + 1 {/'
 
 finish

@@ -94,9 +94,6 @@ fn check<const BITS: u8, const HOST: usize, const RUN: usize>(
         bytes = skip_host_routes::<BITS, HOST, RUN>(bytes);
     }
     loop {
-        let Some(&bits) = bytes.get(id) else {
-            return bytes.is_empty();
-        };
         if BITS == 32
             && !add_path
             && let Some((_, rest)) = split_three_octet_run(bytes)
@@ -111,14 +108,18 @@ fn check<const BITS: u8, const HOST: usize, const RUN: usize>(
             bytes = rest;
             continue;
         }
-        if bits > BITS {
-            return false;
+        for _ in 0..4 {
+            let Some(&bits) = bytes.get(id) else {
+                return bytes.is_empty();
+            };
+            if bits > BITS {
+                return false;
+            }
+            let Some(rest) = bytes.get(id + likely_wire_len(bits)..) else {
+                return false;
+            };
+            bytes = rest;
         }
-        let len = 1 + usize::from(bits).div_ceil(8);
-        let Some(rest) = bytes.get(id + len..) else {
-            return false;
-        };
-        bytes = rest;
     }
 }
 
@@ -175,58 +176,98 @@ impl Iterator for Ipv4Prefixes<'_> {
     #[inline]
     fn next(&mut self) -> Option<(PathId, Ipv4Net)> {
         let path_id = if self.add_path { self.reader.u32()? } else { 0 };
-        // Four octets are read where four follow, which is nearly always; the surplus is masked.
-        let (bits, octets) = match self.reader.rest().first_chunk::<5>() {
-            Some(&[bits, a, b, c, d]) => {
-                let len =
-                    if matches!(bits, 17..=24) { 4 } else { 1 + usize::from(bits).div_ceil(8) };
-                self.reader.take(len)?;
-                (bits, [a, b, c, d])
-            }
-            None => {
-                let bits = self.reader.u8()?;
-                (bits, padded(self.reader.take(usize::from(bits).div_ceil(8))?))
-            }
-        };
-        let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits.into())).unwrap_or(0);
-        let address = Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask);
-        Some((path_id, Ipv4Net::new(address, bits).ok()?))
+        let (net, rest) = split_ipv4(self.reader.rest())?;
+        self.reader = Reader::new(rest);
+        Some((path_id, net))
     }
 
     #[inline]
     fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, init: B, mut f: F) -> B {
         let mut folded = init;
-        if !self.add_path {
-            // The run of host routes at the front, without a decision a prefix.
-            let rest = self.reader.rest();
-            let tail = skip_host_routes::<32, 5, 40>(rest);
-            let (run, _) = rest.split_at_checked(rest.len() - tail.len()).unwrap_or_default();
-            for &[_, a, b, c, d] in run.as_chunks::<5>().0 {
-                folded = f(folded, (0, Ipv4Net::from(Ipv4Addr::new(a, b, c, d))));
+        if self.add_path {
+            for item in self.by_ref() {
+                folded = f(folded, item);
             }
-            self.reader = Reader::new(tail);
+            return folded;
+        }
+        // The run of host routes at the front, without a decision a prefix.
+        let bytes = self.reader.rest();
+        let mut rest = skip_host_routes::<32, 5, 40>(bytes);
+        let (run, _) = bytes.split_at_checked(bytes.len() - rest.len()).unwrap_or_default();
+        for &[_, a, b, c, d] in run.as_chunks::<5>().0 {
+            folded = f(folded, (0, Ipv4Net::from(Ipv4Addr::new(a, b, c, d))));
         }
         loop {
-            if !self.add_path
-                && let Some((run, rest)) = split_three_octet_run(self.reader.rest())
-            {
+            if let Some((run, after)) = split_three_octet_run(rest) {
                 for &[bits, a, b, c] in run.as_chunks::<4>().0 {
-                    let mask = u32::MAX << (32 - u32::from(bits).min(31));
-                    let address = u32::from_be_bytes([a, b, c, 0]) & mask;
-                    if let Ok(net) = Ipv4Net::new(Ipv4Addr::from_bits(address), bits) {
+                    if let Some(net) = ipv4(bits, [a, b, c, 0]) {
                         folded = f(folded, (0, net));
                     }
                 }
-                self.reader = Reader::new(rest);
+                rest = after;
                 continue;
             }
-            match self.next() {
-                Some(item) => folded = f(folded, item),
-                None => return folded,
+            for _ in 0..4 {
+                let Some((net, after)) = split_ipv4(rest) else {
+                    return folded;
+                };
+                folded = f(folded, (0, net));
+                rest = after;
             }
         }
     }
 }
+
+/// How many octets a prefix takes, with its length: `1 + bits.div_ceil(8)` in fewer instructions.
+#[inline]
+pub(super) const fn wire_len(bits: u8) -> usize {
+    (bits as usize + 15) >> 3
+}
+
+/// The same by a decision for what is usual, so that the next prefix need not wait for the length of this one.
+#[inline]
+const fn likely_wire_len(bits: u8) -> usize {
+    if matches!(bits, 17..=24) { 4 } else { wire_len(bits) }
+}
+
+/// Splits off the prefix in front.
+#[inline]
+fn split_ipv4(bytes: &[u8]) -> Option<(Ipv4Net, &[u8])> {
+    // Four octets are read where four follow, which is nearly always; the surplus is masked.
+    let (bits, octets) = match bytes.first_chunk::<5>() {
+        Some(&[bits, a, b, c, d]) => (bits, [a, b, c, d]),
+        None => {
+            let (bits, rest) = bytes.split_first()?;
+            (*bits, padded(rest.get(..usize::from(*bits).div_ceil(8))?))
+        }
+    };
+    Some((ipv4(bits, octets)?, bytes.get(likely_wire_len(bits)..)?))
+}
+
+/// The prefix of `octets`, of which those beyond its length are cleared.
+#[inline]
+fn ipv4(bits: u8, octets: [u8; 4]) -> Option<Ipv4Net> {
+    let mask = IPV4_MASKS.get(usize::from(bits))?;
+    Ipv4Net::new(Ipv4Addr::from_bits(u32::from_be_bytes(octets) & mask), bits).ok()
+}
+
+/// The bits of a prefix of IPv4, which has at most 32.
+#[inline]
+pub(super) fn ipv4_mask(bits: u8) -> u32 {
+    IPV4_MASKS.get(usize::from(bits)).copied().unwrap_or_default()
+}
+
+/// By length.
+static IPV4_MASKS: [u32; 33] = {
+    let mut masks = [0; 33];
+    let (mut mask, mut rest): (u32, &mut [u32]) = (0, &mut masks);
+    while let [first, others @ ..] = rest {
+        *first = mask;
+        mask = mask >> 1 | 1 << 31;
+        rest = others;
+    }
+    masks
+};
 
 /// The prefixes of an IPv6 unicast field. Bits beyond a prefix's length are cleared.
 #[derive(Clone, Debug)]
@@ -243,7 +284,7 @@ impl Iterator for Ipv6Prefixes<'_> {
         let path_id = if self.add_path { self.reader.u32()? } else { 0 };
         let (bits, octets) = match self.reader.rest().split_first_chunk::<17>() {
             Some((&[bits, ref octets @ ..], _)) => {
-                self.reader.take(1 + usize::from(bits).div_ceil(8))?;
+                self.reader.take(wire_len(bits))?;
                 (bits, *octets)
             }
             None => {

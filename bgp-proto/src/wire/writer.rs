@@ -1,10 +1,13 @@
 use alloc::vec::Vec;
+use core::net::Ipv6Addr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::{
     AttributeType, EncodeError, Family, HEADER_LEN, MessageType, NextHop, PathId,
-    message::put_header, put_prefix,
+    message::put_header,
+    nlri::{ipv4_mask, wire_len},
+    put_prefix,
 };
 
 /// Which of the four fields an UPDATE fills. It never fills two (RFC 7606 §5.1).
@@ -112,7 +115,7 @@ impl<'b> UpdateWriter<'b> {
     /// Appends a prefix; `false` when it does not fit.
     #[inline]
     pub fn push(&mut self, path_id: Option<PathId>, prefix: IpNet) -> bool {
-        let len = usize::from(prefix.prefix_len()).div_ceil(8) + 1;
+        let len = wire_len(prefix.prefix_len());
         if len + path_id.map_or(0, |_| 4) > self.room() {
             return false;
         }
@@ -123,47 +126,72 @@ impl<'b> UpdateWriter<'b> {
     /// Appends IPv4 prefixes without path identifiers, until one does not fit: how many were appended. Quicker than one by
     /// one. Host bits are cleared.
     pub fn push_ipv4(&mut self, prefixes: &[Ipv4Net]) -> usize {
-        self.push_all::<_, 5, 80>(prefixes, |net| {
-            let [a, b, c, d] = net.network().octets();
-            [net.prefix_len(), a, b, c, d]
+        let host = |net: &Ipv4Net| {
+            let [a, b, c, d] = net.addr().octets();
+            [32, a, b, c, d]
+        };
+        self.push_all(prefixes, Ipv4Net::prefix_len, host, |net| {
+            // Length, address and padding as one word, which takes one instruction to store.
+            let address = net.addr().to_bits() & ipv4_mask(net.prefix_len());
+            (u64::from(net.prefix_len()) << 56 | u64::from(address) << 24).to_be_bytes()
         })
     }
 
     /// Appends IPv6 prefixes, as [`push_ipv4`](Self::push_ipv4) does.
     pub fn push_ipv6(&mut self, prefixes: &[Ipv6Net]) -> usize {
-        self.push_all::<_, 17, 272>(prefixes, |net| {
-            let mut wire = [0; 17];
-            let [len, octets @ ..] = &mut wire;
-            (*len, *octets) = (net.prefix_len(), net.network().octets());
+        let wire = |bits, address: Ipv6Addr| {
+            let mut wire = [bits; 17];
+            let [_, octets @ ..] = &mut wire;
+            *octets = address.octets();
             wire
+        };
+        let host = |net: &Ipv6Net| wire(128, net.addr());
+        self.push_all(prefixes, Ipv6Net::prefix_len, host, |net| {
+            wire(net.prefix_len(), net.network())
         })
     }
 
-    /// By blocks of sixteen prefixes, each written whole over the end of the one before.
-    fn push_all<T: Copy + Into<IpNet>, const N: usize, const BLOCK: usize>(
+    /// Writes each prefix as the `N` octets that `wire` makes of it, over the surplus of the one before; those of a run of
+    /// host routes as the `HOST` octets that `host` makes of them, without a decision a prefix.
+    #[inline]
+    fn push_all<T, const HOST: usize, const N: usize>(
         &mut self,
         prefixes: &[T],
-        wire: impl Fn(T) -> [u8; N],
+        bits: impl Fn(&T) -> u8,
+        host: impl Fn(&T) -> [u8; HOST],
+        wire: impl Fn(&T) -> [u8; N],
     ) -> usize {
-        let mut count = 0;
-        for some in prefixes.chunks(BLOCK / N) {
-            let mut block = [0; BLOCK];
-            let mut end = 0;
-            for prefix in some {
-                let prefix = wire(*prefix);
-                let to = block.get_mut(end..).and_then(|rest| rest.first_chunk_mut::<N>());
-                if let Some(to) = to {
-                    *to = prefix;
+        let room = self.room();
+        let start = self.buf.len();
+        self.buf.resize(start + room.min(prefixes.len() * N) + N, 0);
+        let space = self.buf.get_mut(start..).unwrap_or_default();
+        let (mut count, mut end) = (0, 0);
+        'full: for block in prefixes.chunks(16) {
+            let after = end + block.len() * HOST;
+            let fits = after <= room;
+            if fits
+                && block.iter().all(|prefix| usize::from(bits(prefix)) == (HOST - 1) * 8)
+                && let Some(run) = space.get_mut(end..after)
+            {
+                for (to, prefix) in run.as_chunks_mut::<HOST>().0.iter_mut().zip(block) {
+                    *to = host(prefix);
                 }
-                end += 1 + prefix.first().map_or(0, |len| usize::from(*len).div_ceil(8));
+                (count, end) = (count + block.len(), after);
+                continue;
             }
-            if !block.get(..end).is_some_and(|block| self.push_encoded(block)) {
-                break;
+            for prefix in block {
+                let after = end + wire_len(bits(prefix));
+                if !fits && after > room {
+                    break 'full;
+                }
+                if let Some(to) = space.get_mut(end..).and_then(|rest| rest.first_chunk_mut()) {
+                    *to = wire(prefix);
+                }
+                (count, end) = (count + 1, after);
             }
-            count += some.len();
         }
-        let rest = prefixes.get(count..).unwrap_or_default();
-        count + rest.iter().take_while(|prefix| self.push(None, (**prefix).into())).count()
+        self.buf.truncate(start + end);
+        count
     }
 
     /// Appends one encoded prefix behind its path identifier; `false` when it does not fit.
