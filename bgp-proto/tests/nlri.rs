@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, option, prelude::*};
 use vipcast_bgp_proto::wire::{
     DecodeContext, Family, FamilyContext, PathId, Update, UpdateError, Verdict,
 };
@@ -34,7 +34,7 @@ fn slowly(family: Family, add_path: bool, field: &[u8]) -> Option<Vec<(PathId, I
     Some(all)
 }
 
-/// Runs of prefixes of one length, some with bits behind it; now and then too long, or cut off.
+/// Runs of prefixes of one length with others in between, some with bits behind it; now and then too long, or cut off.
 fn field() -> impl Strategy<Value = (Family, bool, Vec<u8>)> {
     let family = prop_oneof![Just(Family::IPV4_UNICAST), Just(Family::IPV6_UNICAST)];
     let add_path = prop::bool::weighted(0.2);
@@ -46,12 +46,14 @@ fn field() -> impl Strategy<Value = (Family, bool, Vec<u8>)> {
             39 => 0..=longest,
             1 => longest..=255,
         ];
-        let run = (len, vec(any::<[u8; 36]>(), 1..20));
+        let other = option::weighted(0.1, 14..=27_u8);
+        let run = (len, vec((any::<[u8; 36]>(), other), 1..20));
         let cut = prop_oneof![9 => Just(0), 1 => 1..20_usize];
         (vec(run, 0..12), cut).prop_map(move |(runs, cut)| {
             let mut field = Vec::new();
             for (len, prefixes) in runs {
-                for octets in prefixes {
+                for (octets, other) in prefixes {
+                    let len = other.unwrap_or(len);
                     let (id, address) = octets.split_at(4);
                     field.extend(id.iter().filter(|_| add_path));
                     field.push(len);
