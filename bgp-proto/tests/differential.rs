@@ -1,16 +1,15 @@
 //! Beside another codec (zettabgp): it reads what we write, we read what it writes, and both see the
 //! same routes.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod routes;
+
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use proptest::{collection::vec, option, prelude::*};
+use proptest::prelude::*;
 use vipcast_bgp_proto::{
     Asn,
-    wire::{
-        Attributes, Community, DecodeContext, Family, Frame, LargeCommunity, NextHop, NlriField,
-        Update, UpdateWriter, Verdict,
-    },
+    wire::{Attributes, Community, Frame, LargeCommunity, Update, Verdict},
 };
 use zettabgp::{
     BgpMessage, BgpSessionParams, BgpTransportMode,
@@ -81,64 +80,25 @@ fn attributes(message: &BgpUpdateMessage) -> Attributes {
 
 /// What we see: verdict, prefixes, attributes.
 fn ours(body: &[u8]) -> (Verdict, Vec<IpNet>, Attributes) {
-    let families = [Family::IPV4_UNICAST, Family::IPV6_UNICAST];
-    let context = DecodeContext::new(true, &families);
+    let context = routes::context();
     let update = Update::decode(body, &context);
     let prefixes = update.reachable().flat_map(|nlri| nlri.prefixes());
     let prefixes = prefixes.map(|(_, prefix)| prefix).collect();
     (update.verdict(), prefixes, Attributes::from_update(&update))
 }
 
-fn ipv4() -> impl Strategy<Value = IpNet> {
-    (any::<u32>(), 0..=32_u8).prop_map(|(bits, len)| {
-        IpNet::V4(Ipv4Net::new(bits.into(), len).expect("short enough").trunc())
-    })
-}
-
-fn ipv6() -> impl Strategy<Value = IpNet> {
-    (any::<u128>(), 0..=128_u8).prop_map(|(bits, len)| {
-        IpNet::V6(Ipv6Net::new(bits.into(), len).expect("short enough").trunc())
-    })
-}
-
 proptest! {
     #[test]
     fn the_other_codec_reads_what_we_write_and_we_read_what_it_writes(
-        as_path in vec(1..=u32::MAX, 0..200),
-        med in option::of(any::<u32>()),
-        preference in any::<u32>(),
-        // Theirs are sorted sets.
-        communities in proptest::collection::btree_set(any::<u32>(), 0..60),
-        large in proptest::collection::btree_set(any::<(u32, u32, u32)>(), 0..20),
-        prefixes_sent in prop_oneof![vec(ipv4(), 1..200), vec(ipv6(), 1..100)],
+        mut sent in routes::attributes(), prefixes_sent in routes::prefixes(0),
     ) {
-        let v4 = matches!(prefixes_sent.first(), Some(IpNet::V4(_)));
-        let sent = Attributes {
-            as_path: as_path.into_iter().map(Asn).collect(),
-            next_hop: v4.then_some(Ipv4Addr::new(192, 0, 2, 1)),
-            med,
-            local_pref: Some(preference),
-            communities: communities.into_iter().map(Community).collect(),
-            large_communities: large
-                .into_iter()
-                .map(|(global, local1, local2)| LargeCommunity { global, local1, local2 })
-                .collect(),
-            ..Attributes::default()
-        };
-        let global: Ipv6Addr = "2001:db8::1".parse().expect("an address");
-        let field = if v4 {
-            NlriField::Nlri
-        } else {
-            let next_hop = NextHop::V6 { global, link_local: None };
-            NlriField::MpReach { family: Family::IPV6_UNICAST, next_hop }
-        };
-        let mut block = Vec::new();
-        sent.encode(true, &mut block).expect("fits");
-        let mut message = Vec::new();
-        let mut writer = UpdateWriter::new(&mut message, field, &block, 4096).expect("fits");
-        let fitted: Vec<IpNet> =
-            prefixes_sent.into_iter().take_while(|prefix| writer.push(None, *prefix)).collect();
-        writer.finish();
+        // Theirs are sorted sets.
+        sent.communities.sort_unstable();
+        sent.communities.dedup();
+        sent.large_communities.sort_unstable();
+        sent.large_communities.dedup();
+        let (message, fitted) = routes::announce(&mut sent, prefixes_sent);
+        let v4 = routes::is_ipv4(&fitted);
 
         let parameters = parameters();
         let body = Frame::new(&message, false).expect("sound").body();
@@ -150,7 +110,7 @@ proptest! {
         } else {
             let reach = theirs.get_mpupdates().expect("there is one");
             prop_assert_eq!(&prefixes(&reach.addrs), &fitted);
-            prop_assert_eq!(&reach.nexthop, &BgpAddr::V6(global));
+            prop_assert_eq!(&reach.nexthop, &BgpAddr::V6(routes::NEXT_HOP));
         }
 
         // Version 0.6.0 writes a sequence as a set, which RFC 9774 has us refuse: without a path, then.

@@ -1,7 +1,7 @@
 //! Beside a second other codec (bgpkit-parser): it reads what we write, we read what it writes, and both see the same
 //! routes, announced and withdrawn.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+mod routes;
 
 use bgpkit_parser::{
     models::{
@@ -10,14 +10,11 @@ use bgpkit_parser::{
     parser::bgp::parse_bgp_message,
 };
 use bytes::Bytes;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use proptest::{collection::vec, option, prelude::*};
+use ipnet::IpNet;
+use proptest::prelude::*;
 use vipcast_bgp_proto::{
     Asn,
-    wire::{
-        Attributes, Community, DecodeContext, Family, Frame, LargeCommunity, NextHop, NlriField,
-        Update, UpdateWriter, Verdict,
-    },
+    wire::{Attributes, Community, Frame, LargeCommunity, Update, Verdict},
 };
 
 fn theirs(message: &[u8]) -> BgpUpdateMessage {
@@ -93,7 +90,7 @@ fn attributes(update: &BgpUpdateMessage) -> Attributes {
 
 /// What we see: verdict, announced and withdrawn prefixes, attributes.
 fn ours(message: &[u8]) -> (Verdict, (Vec<IpNet>, Vec<IpNet>), Attributes) {
-    let context = DecodeContext::new(true, &[Family::IPV4_UNICAST, Family::IPV6_UNICAST]);
+    let context = routes::context();
     let frame = Frame::new(message, false).expect("sound");
     let update = Update::decode(frame.body(), &context);
     let announced = update.reachable().flat_map(|nlri| nlri.prefixes());
@@ -104,55 +101,14 @@ fn ours(message: &[u8]) -> (Verdict, (Vec<IpNet>, Vec<IpNet>), Attributes) {
 }
 
 // Not the default routes: theirs takes a zero at the front for a path identifier.
-fn ipv4() -> impl Strategy<Value = IpNet> {
-    (any::<u32>(), 1..=32_u8).prop_map(|(bits, len)| {
-        IpNet::V4(Ipv4Net::new(bits.into(), len).expect("short enough").trunc())
-    })
-}
-
-fn ipv6() -> impl Strategy<Value = IpNet> {
-    (any::<u128>(), 1..=128_u8).prop_map(|(bits, len)| {
-        IpNet::V6(Ipv6Net::new(bits.into(), len).expect("short enough").trunc())
-    })
-}
+const SHORTEST: u8 = 1;
 
 proptest! {
     #[test]
     fn the_second_codec_reads_what_we_write_and_we_read_what_it_writes(
-        as_path in vec(1..=u32::MAX, 0..200),
-        med in option::of(any::<u32>()),
-        preference in any::<u32>(),
-        communities in vec(any::<u32>(), 0..60),
-        large in vec(any::<(u32, u32, u32)>(), 0..20),
-        prefixes_sent in prop_oneof![vec(ipv4(), 1..200), vec(ipv6(), 1..100)],
+        mut sent in routes::attributes(), prefixes_sent in routes::prefixes(SHORTEST),
     ) {
-        let v4 = matches!(prefixes_sent.first(), Some(IpNet::V4(_)));
-        let mut sent = Attributes {
-            as_path: as_path.into_iter().map(Asn).collect(),
-            next_hop: v4.then_some(Ipv4Addr::new(192, 0, 2, 1)),
-            med,
-            local_pref: Some(preference),
-            communities: communities.into_iter().map(Community).collect(),
-            large_communities: large
-                .into_iter()
-                .map(|(global, local1, local2)| LargeCommunity { global, local1, local2 })
-                .collect(),
-            ..Attributes::default()
-        };
-        let global: Ipv6Addr = "2001:db8::1".parse().expect("an address");
-        let field = if v4 {
-            NlriField::Nlri
-        } else {
-            let next_hop = NextHop::V6 { global, link_local: None };
-            NlriField::MpReach { family: Family::IPV6_UNICAST, next_hop }
-        };
-        let mut block = Vec::new();
-        sent.encode(true, &mut block).expect("fits");
-        let mut message = Vec::new();
-        let mut writer = UpdateWriter::new(&mut message, field, &block, 4096).expect("fits");
-        let fitted: Vec<IpNet> =
-            prefixes_sent.into_iter().take_while(|prefix| writer.push(None, *prefix)).collect();
-        writer.finish();
+        let (message, fitted) = routes::announce(&mut sent, prefixes_sent);
         // What we mean is what we read ourselves: duplicates are written once.
         let (verdict, _, meant) = ours(&message);
         prop_assert_eq!(verdict, Verdict::Accept);
@@ -172,19 +128,8 @@ proptest! {
     }
 
     #[test]
-    fn the_second_codec_sees_what_we_withdraw(
-        prefixes_sent in prop_oneof![vec(ipv4(), 1..200), vec(ipv6(), 1..100)],
-    ) {
-        let field = match prefixes_sent.first() {
-            Some(IpNet::V4(_)) => NlriField::Withdrawn,
-            _ => NlriField::MpUnreach(Family::IPV6_UNICAST),
-        };
-        let mut message = Vec::new();
-        let mut writer = UpdateWriter::new(&mut message, field, &[], 4096).expect("fits");
-        let fitted: Vec<IpNet> =
-            prefixes_sent.into_iter().take_while(|prefix| writer.push(None, *prefix)).collect();
-        writer.finish();
-
+    fn the_second_codec_sees_what_we_withdraw(prefixes_sent in routes::prefixes(SHORTEST)) {
+        let (message, fitted) = routes::withdraw(prefixes_sent);
         let read = theirs(&message);
         prop_assert_eq!(prefixes(&read), (vec![], fitted.clone()));
         let again = BgpMessage::Update(read).encode(AsnLength::Bits32).expect("they write it");
