@@ -68,25 +68,25 @@ fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
     first_round(&caught, count)
 }
 
-/// Whether what takes minutes is to run: 10,000 addresses take 100 s at the default pace.
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("VIPCAST_LAB_LONG").is_some()
-}
+/// What takes longer at the default pace is left to a run that `VIPCAST_LAB_LONG` asks for.
+const MOST_PATIENCE: f64 = 30.0;
 
 pub(crate) fn announce(count: u32) -> TestResult {
     let (burst, rate) = DEFAULT;
     let expected = ((2.0 * f64::from(count) - burst) / rate).max(0.0);
-    let took = run(count, None)?.as_secs_f64();
-    println!("{count} addresses, default pace: {took:.2} s, expected {expected:.2} s");
-    assert!(took >= expected * 0.99 - 0.01, "faster than the pace: {took} s");
+    if expected < MOST_PATIENCE || std::env::var_os("VIPCAST_LAB_LONG").is_some() {
+        let took = run(count, None)?.as_secs_f64();
+        println!("{count} addresses, default pace: {took:.2} s, expected {expected:.2} s");
+        assert!(took >= expected * 0.99 - 0.01, "faster than the pace: {took} s");
+    }
     let took = run(count, Some(1_000_000))?;
-    println!("{count} addresses, open pace: {:.3} s", took.as_secs_f64());
+    println!("{count} addresses, open pace: {:.3} s, target for 1,000: 1.0 s", took.as_secs_f64());
     Ok(())
 }
 
 /// Questions for an IPv6 address come to its group: each has to be joined.
 pub(crate) fn groups() -> TestResult {
-    const COUNT: u16 = 1_000;
+    const COUNT: u16 = 10_000;
     let lan = Lan::new("groups", 1)?;
     let all = (0..COUNT).map(|n| Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, n));
     lan.serve(all.clone().map(IpAddr::from))?;
@@ -100,7 +100,10 @@ pub(crate) fn groups() -> TestResult {
             format!("ff0200000000000000000001ff01{low:04x}")
         })
         .collect();
-    let missing = |text: &str| wanted.iter().filter(|group| !text.contains(*group)).count();
+    let missing = |text: &str| {
+        let joined: BTreeSet<&str> = text.split_whitespace().collect();
+        wanted.iter().filter(|group| !joined.contains(group.as_str())).count()
+    };
     let text = joined()??;
     assert_eq!(missing(&text), 0, "groups that are not joined");
     assert!(!node.output().contains("cannot be joined"), "{}", node.output());
