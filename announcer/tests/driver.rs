@@ -10,8 +10,8 @@ use std::{
 
 use vipcast_announcer::driver::{Flow, Outlet, pump};
 use vipcast_arp_ndp::{
-    ArpOperation, ArpPacket, Claim, Event, Frame, LeaseId, LinkId, MacAddr, Rate,
-    Responder, ResponderConfig,
+    ArpOperation, ArpPacket, Claim, Event, Frame, LeaseId, LinkId, MacAddr, Rate, Responder,
+    ResponderConfig,
 };
 use vipcast_sans_io::{Instant, Machine};
 use vipcast_sim::{

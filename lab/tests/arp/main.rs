@@ -41,8 +41,10 @@ fn main() -> ExitCode {
             .needs_tool("ip"),
         test("NDP moves the kernel's entries as our table says", neighbours::ndp_table)
             .needs_tool("ip"),
-        test("ARP is answered as the kernel does, and more strictly", questions::arp_table),
-        test("NDP is answered as the kernel does, and more strictly", questions::ndp_table),
+        test("ARP is answered as the kernel does, and more strictly", questions::arp_table)
+            .needs_tool("keepalived"),
+        test("NDP is answered as the kernel does, and more strictly", questions::ndp_table)
+            .needs_tool("keepalived"),
         test("tshark finds every ARP frame as the RFCs say", judge::arp).needs_tool("tshark"),
         test("tshark finds every NDP frame as the RFCs say", judge::ndp).needs_tool("tshark"),
         test("nothing leaves after a claim's end, stopped under a flood", fence::stopped),
