@@ -71,6 +71,6 @@ mutant the-pace-is-ignored \
 mutant requesters-fill-the-memory properties/a_flood_of_anything_fills_nothing lru.rs \
     's/self.slots.len() < self.capacity/self.slots.len() < usize::MAX/'
 mutant one-flooder-silences-all $here::limit::a_flooder_is_held_to_its_rate_and_silences_nobody_else responder/limit.rs \
-    's/touch(requester, Bucket::default)/touch(MacAddr::ZERO.max(requester).min(MacAddr::ZERO), Bucket::default)/'
+    's/touch(number(requester), Bucket::default)/touch(number(requester).min(0), Bucket::default)/'
 
 finish

@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::super::sys::{self, PacketMeta};
 
-/// Frames that were received together, each cut off after 2,048 bytes.
+/// Frames that were received together, each cut off after 1,600 bytes.
 pub struct FrameBatch {
     pub(super) buffers: Box<[[u8; sys::SLOT]; sys::SLOTS]>,
     pub(super) metas: [PacketMeta; sys::SLOTS],
