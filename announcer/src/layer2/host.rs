@@ -4,6 +4,7 @@ mod elect;
 mod filters;
 mod gateways;
 mod network;
+mod receive;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +15,10 @@ use std::{
 };
 
 use tokio::sync::watch;
-use vipcast_arp_ndp::{Claim, Frame, LinkId, Responder};
+use vipcast_arp_ndp::{Claim, LinkId, Responder};
 use vipcast_election::{NodeName, Segment, Unit};
 use vipcast_plan::LinkName;
-use vipcast_sans_io::{Instant, Machine};
+use vipcast_sans_io::Instant;
 
 use self::{filters::Filters, gateways::Gateways};
 use super::{
@@ -99,9 +100,6 @@ const LINKS: u64 = u64::MAX - 2;
 
 /// When to try again after a transport was full; a packet socket does not say when it has room.
 const RETRY_FULL: Duration = Duration::from_millis(1);
-
-/// More frames than wait in the receive buffer of a socket, even if each is as small as can be.
-const RECEIVE_QUEUE: usize = 1_024;
 
 /// How often the counters are told at most.
 const COUNTERS_EVERY: Duration = Duration::from_millis(100);
@@ -220,27 +218,6 @@ impl Host {
         }
     }
 
-    /// After a gap in the loop's own clock, what waits in the sockets was asked of a node that no
-    /// longer holds anything.
-    fn drop_what_is_old(&mut self, now: Instant) -> io::Result<()> {
-        let late = |due: Instant| now > due + self.gap;
-        if !self.due.is_some_and(late) {
-            return Ok(());
-        }
-        for socket in self.sockets.values() {
-            // As many as a receive buffer holds: under a flood, what comes after is new.
-            for _ in 0..RECEIVE_QUEUE {
-                if received(socket.recv(&mut self.frame))?.is_none() {
-                    break;
-                }
-            }
-        }
-        self.outgoing = Outgoing::default();
-        self.report.gaps += 1;
-        self.dirty = true;
-        Ok(())
-    }
-
     /// Takes the commands; `false` to stop.
     fn obey(&mut self) -> bool {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
@@ -302,23 +279,6 @@ impl Host {
         self.narrow_filters();
         self.join_groups();
         self.dirty = true;
-    }
-
-    /// Reads at most one batch, so that no link starves another and the clock is looked at often.
-    fn receive(&mut self, number: u64) -> io::Result<()> {
-        let link = LinkId(link_of(number));
-        let Some(socket) = self.sockets.get(&number) else { return Ok(()) };
-        if received(socket.recv_batch(&mut self.batch).map(Some))? != Some(true) {
-            return Ok(());
-        }
-        let now = Clock::now();
-        for (tag, bytes) in self.batch.frames() {
-            // The tag holds the priority too.
-            let vlan = tag.map(|tag| tag & 0xfff);
-            self.responder.handle_input(now, Frame { link, vlan, bytes });
-        }
-        self.notice_answers(now, link);
-        Ok(())
     }
 
     /// Lets everything move that can, then sleeps no longer than the machines allow.
@@ -392,12 +352,4 @@ impl Host {
 /// Whether it is a packet socket, and not a timer, a command, a change of links, a beacon or a handshake.
 fn is_of_frames(source: u64) -> bool {
     ![TIMER, WAKER, LINKS].contains(&source) && source & (BEACON | CONNECT) == 0
-}
-
-/// A link that went down or away under a socket is told by the link watch; it is no reason to stop.
-fn received<T>(result: io::Result<Option<T>>) -> io::Result<Option<T>> {
-    result.or_else(|error| match error.raw_os_error() {
-        Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => Ok(None),
-        _ => Err(error),
-    })
 }

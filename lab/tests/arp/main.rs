@@ -48,9 +48,11 @@ fn main() -> ExitCode {
         test("tshark finds every ARP frame as the RFCs say", judge::arp).needs_tool("tshark"),
         test("tshark finds every NDP frame as the RFCs say", judge::ndp).needs_tool("tshark"),
         test("nothing leaves after a claim's end, stopped under a flood", fence::stopped),
-        test("one address is announced at once", || scale::announce(1)),
-        test("1,000 addresses are announced in their order", || scale::announce(1_000)),
-        test("10,000 addresses are announced in their order", || scale::announce(10_000)),
-        test("all groups of 10,000 addresses are joined", scale::groups),
+        test("one address is announced at once", || scale::announce(1)).needs_tool("ip"),
+        test("1,000 addresses are announced in their order", || scale::announce(1_000))
+            .needs_tool("ip"),
+        test("10,000 addresses are announced in their order", || scale::announce(10_000))
+            .needs_tool("ip"),
+        test("all groups of 10,000 addresses are joined", scale::groups).needs_tool("ip"),
     ])
 }

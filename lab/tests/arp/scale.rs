@@ -9,11 +9,17 @@ use std::{
 
 use vipcast_lab::{Captured, harness::TestResult};
 
-use crate::world::{GATEWAY, Lan, Result};
+use crate::world::{GATEWAY, Lan, Result, ip};
 
 const LONG: Duration = Duration::from_secs(240);
 /// Frames that a run of the default pace may send at once, and in a second.
 const DEFAULT: (f64, f64) = (20.0, 200.0);
+
+/// Who is asked: of very many, a gateway that is not there. One that learns so many addresses fills the
+/// table of neighbours that all namespaces share.
+const fn gateway(count: u32) -> Ipv4Addr {
+    if count > 1_000 { Ipv4Addr::new(172, 18, 255, 253) } else { GATEWAY }
+}
 
 fn addresses(count: u32) -> impl Iterator<Item = Ipv4Addr> {
     let first = Ipv4Addr::new(172, 18, 64, 0).to_bits();
@@ -27,7 +33,7 @@ fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
     let mut said: BTreeMap<(Ipv4Addr, bool), std::time::Instant> = BTreeMap::new();
     let mut repeated = None;
     for (frame, arp) in caught.arps().filter(|(_, arp)| wanted.contains(&arp.spa)) {
-        let question = arp.is_request() && arp.tpa == GATEWAY;
+        let question = arp.is_request() && arp.tpa == gateway(count);
         let announcement = arp.is_request() && arp.tpa == arp.spa;
         let first = (question || announcement) && !said.contains_key(&(arp.spa, question));
         if first {
@@ -47,6 +53,7 @@ fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
 fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
     let lan = Lan::new("scale", 1)?;
     lan.serve(addresses(count).map(IpAddr::from))?;
+    ip(&lan.net.nodes[0], &format!("route replace default via {}", gateway(count)))?;
     let capture = lan.net.lab.capture(&lan.net.lan)?;
     let pace = pace.map(|pace| pace.to_string());
     let flags: Vec<&str> = pace.iter().flat_map(|pace| ["--pace", pace]).collect();
@@ -90,6 +97,8 @@ pub(crate) fn groups() -> TestResult {
     let lan = Lan::new("groups", 1)?;
     let all = (0..COUNT).map(|n| Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, n));
     lan.serve(all.clone().map(IpAddr::from))?;
+    // Its questions to a gateway would fill the table of neighbours that all namespaces share.
+    ip(&lan.net.nodes[0], "-6 route del default")?;
     let node = lan.run("node-a", &["--pace", "1000000"])?;
     let last = all.clone().next_back().ok_or("none")?;
     node.wait_for_line(&format!("announcing {last} on eth0"), LONG)?;

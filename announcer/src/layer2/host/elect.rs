@@ -13,7 +13,7 @@ use vipcast_election::{
 use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
-use super::{Host, received};
+use super::{Host, receive::received};
 use crate::{
     clock::Clock,
     driver::{BATCH, pump},

@@ -77,6 +77,7 @@ fn nodes_with_other_seeds_refresh_at_other_times() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours there")]
 fn all_first_announcements_and_gateway_questions_leave_before_any_repeat() {
     for pace in [Rate { per_second: 200, burst: 20 }, Rate::UNLIMITED] {
         let mut responder = for_ever(ResponderConfig { pace, ..ResponderConfig::default() });

@@ -21,10 +21,10 @@ const BACKLOG: u32 = 512;
 const BACKLOGS: usize = 9;
 const OWN_RATE: u32 = 60_000;
 const FOREIGN_RATE: u32 = 180_000;
-const SECONDS: u32 = 2;
+const SECONDS: u32 = 1;
 
 /// After that no first announcement is repeated any more; the next ones are due after 54 s.
-const SETTLED: Duration = Duration::from_millis(3_500);
+const SETTLED: Duration = Duration::from_millis(2_600);
 
 /// Beyond this, in cores, others than the contender and the asker were at work: strangers.
 const MOST_OTHERS: f64 = 0.6;
