@@ -73,21 +73,26 @@ mod codec;
 mod config;
 mod copying;
 mod document;
+mod founding;
 mod hear;
 mod lead;
 mod message;
 mod propose;
 mod replica;
 mod say;
+mod state;
 mod store;
 
 pub use self::{
     config::{RegisterConfig, RegisterConfigError, RegisterSettings},
     document::{Changes, Document, Key},
+    founding::Founding,
     propose::ProposeError,
-    replica::{Register, RegisterCounters, RegisterEvent, RegisterTransmit},
+    state::{Register, RegisterCounters, RegisterEvent, RegisterTransmit},
     store::{Persist, RestoreError},
 };
+
+use crate::beacon::{Keyring, wire::Refusal};
 
 /// Names one memory of one node: a node that has lost what it kept is another voter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +134,14 @@ impl Stamp {
 #[must_use]
 pub fn is_ours(bytes: &[u8]) -> bool {
     bytes.starts_with(&message::MAGIC)
+}
+
+/// Whether a datagram is signed as the keyring wants, so that only what is need be queued.
+///
+/// # Errors
+/// Why it would not be believed, whatever it says.
+pub fn verify(bytes: &[u8], keyring: &Keyring) -> Result<(), Refusal> {
+    message::verify(bytes, keyring)
 }
 
 #[cfg(test)]

@@ -120,6 +120,8 @@ pub enum RegisterConfigError {
     ClockError,
 }
 
+/// No more entries are kept.
+pub(super) const MOST_ENTRIES: usize = 65_536;
 /// No more nodes vote.
 pub(super) const MOST_MEMBERS: usize = 31;
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);

@@ -6,28 +6,12 @@ use vipcast_sans_io::Instant;
 
 use super::{
     Stamp, VoterId,
-    document::{Document, Key},
-    lead::Role,
+    config::MOST_ENTRIES,
+    document::Key,
     message::{Part, Want},
-    propose::MOST_ENTRIES,
-    replica::{Answer, Register, Timer},
+    state::{Answer, Copying, Register, Role, Timer},
 };
 use crate::NodeName;
-
-/// A copy that is being made.
-#[derive(Debug)]
-pub(super) struct Copying {
-    pub(super) name: NodeName,
-    pub(super) from: VoterId,
-    pub(super) stamp: Stamp,
-    pub(super) document: Document,
-    /// What its buckets will amount to; empty until that was told.
-    sums: Vec<u64>,
-    /// Which bucket is copied, and how far.
-    at: (u8, Key),
-    /// For how many questions in a row no answer came.
-    vain: u32,
-}
 
 impl Register {
     /// Copies the document of this stamp from another node, beginning with what is here.

@@ -60,7 +60,9 @@ impl Document {
     /// Who votes.
     #[must_use]
     pub fn members(&self) -> BTreeMap<NodeName, VoterId> {
-        let all = self.buckets.iter().flat_map(|bucket| &bucket.entries);
+        // Asked for with each datagram, so not at the cost of all entries.
+        let range = (Bound::Included(&[MEMBER][..]), Bound::Excluded(&[MEMBER + 1][..]));
+        let all = self.buckets.iter().flat_map(|bucket| bucket.entries.range::<[u8], _>(range));
         let members = all.filter_map(|(key, value)| {
             let name = key.strip_prefix(&[MEMBER])?;
             let name = NodeName::new(core::str::from_utf8(name).ok()?);

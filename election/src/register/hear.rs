@@ -5,9 +5,8 @@ use vipcast_sans_io::Instant;
 use super::{
     Stamp,
     document::{Changes, Document},
-    lead::Role,
     message::{Lead, Message},
-    replica::{Answer, Blank, Heard, Leader, Register},
+    state::{Answer, Blank, Heard, Leader, Register, Role},
 };
 use crate::beacon::wire::Refusal;
 

@@ -5,52 +5,13 @@ use alloc::{
     vec::Vec,
 };
 
-use sha2::{Digest as _, Sha256};
 use vipcast_sans_io::Instant;
 
 use super::{
-    Ballot, HistoryId, Stamp, VoterId,
-    document::{Changes, Document, short},
+    Ballot, Stamp, VoterId,
     message::Status,
-    replica::{Heard, Register, Timer},
+    state::{Heard, Leading, Preparing, Register, Role, Timer},
 };
-
-#[derive(Debug)]
-pub(super) enum Role {
-    /// Or waiting for somebody to follow.
-    Following,
-    /// Would others help?
-    Asking {
-        willing: BTreeSet<VoterId>,
-        since: Instant,
-    },
-    Preparing(Preparing),
-    Leading(Leading),
-}
-
-#[derive(Debug)]
-pub(super) struct Preparing {
-    pub(super) since: Instant,
-    /// What each had accepted when it promised.
-    pub(super) promises: BTreeMap<VoterId, Stamp>,
-    /// The latest of that, copied.
-    pub(super) chosen: Option<(Stamp, Document)>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Leading {
-    /// Counts beats.
-    pub(super) tick: u64,
-    /// When the last few were sent.
-    sent: BTreeMap<u64, Instant>,
-    /// A majority has accepted under this ballot, so that nothing is unknown.
-    ready: bool,
-    pub(super) not_after: Option<Instant>,
-    /// Who voted before a change of members that is not agreed yet.
-    pub(super) guard: BTreeSet<VoterId>,
-    /// The last change, and what it was made to.
-    pub(super) delta: Option<(Stamp, Changes)>,
-}
 
 impl Register {
     /// Until when this node leads; `None` if it does not.
@@ -141,55 +102,13 @@ impl Register {
         self.outbox.lead = true;
         if vain {
             self.step_down(now);
+        } else if matches!(self.role, Role::Leading(_)) {
+            // A member alone hears no answer that would renew its token.
+            self.progress(now);
         }
     }
 
-    /// Who has no vote says so: at each beat if it should have one, and else from time to time.
-    fn wants_to_be_known(&mut self) -> bool {
-        self.beats += 1;
-        let (me, document) = (&self.config.me, &self.store.draft);
-        let named = self.config.founders.contains(me) || document.members().contains_key(me);
-        let due = named || self.beats.is_multiple_of(SELDOM);
-        self.store.history.is_none() || due && !self.is_member()
-    }
-
-    /// Begins a history, if all that are to found it are here and have none.
-    fn found(&mut self, now: Instant) {
-        let (me, founders) = (&self.config.me, &self.config.founders);
-        let first = founders.first() == Some(me) && self.store.history.is_none();
-        if !first || now < self.began + self.config.loyalty() * 3 {
-            return;
-        }
-        let list = self.founding_list();
-        let fresh = self.config.settings.interval * 3;
-        let mut members = BTreeMap::from([(me.clone(), self.store.me)]);
-        for name in founders.iter().filter(|name| *name != me) {
-            match self.blanks.get(name) {
-                Some(blank) if blank.list == list && now < blank.at + fresh => {
-                    members.insert(name.clone(), blank.voter);
-                }
-                _ => return,
-            }
-        }
-        let mut document = Document::new();
-        let mut hash = Sha256::new();
-        for (name, voter) in &members {
-            document.set_member(name, Some(*voter));
-            hash.update(name.as_str());
-            hash.update(voter.0.to_be_bytes());
-        }
-        self.store.join(HistoryId(short(hash).max(1)));
-        self.round += 1;
-        let ballot = Ballot { round: self.round, voter: self.store.me };
-        self.store.promise(ballot);
-        let stamp = Stamp { ballot, sequence: 0 };
-        self.store.accept(stamp, &self.store.draft.changes_to(&document));
-        self.blanks.clear();
-        self.lead();
-        self.progress(now);
-    }
-
-    fn lead(&mut self) {
+    pub(super) fn lead(&mut self) {
         self.counters.elected += 1;
         self.leader = None;
         self.copying = None;
@@ -311,13 +230,6 @@ impl Register {
         let count = voters.iter().filter(|voter| **voter == self.store.me || like(**voter)).count();
         count * 2 > voters.len()
     }
-
-    /// The list of founders, in short.
-    pub(super) fn founding_list(&self) -> u64 {
-        let mut hash = Sha256::new();
-        hash.update(self.config.list());
-        short(hash)
-    }
 }
 
 /// Since when more than half have followed without a break.
@@ -328,8 +240,6 @@ fn majority_since(mut beats: Vec<Option<Instant>>) -> Option<Instant> {
 
 /// So many beats are remembered.
 const MOST_BEATS: usize = 32;
-/// A node that nobody waits for says so many beats apart that it has no vote.
-const SELDOM: u64 = 16;
 /// A leader that others have promised against waits for so many beats before it asks anew.
 const PATIENCE: u64 = 4;
 /// After so many intervals without a majority another may try.

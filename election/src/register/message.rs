@@ -86,6 +86,11 @@ pub(super) struct Part {
     pub(super) entries: Vec<(Key, Vec<u8>)>,
 }
 
+/// Whether a datagram is signed as the keyring wants.
+pub(super) fn verify(bytes: &[u8], keyring: &Keyring) -> Result<(), Refusal> {
+    envelope::open(bytes, MAGIC, VERSION, keyring).map(|_| ())
+}
+
 impl Message {
     pub(super) fn encode(&self, keyring: &Keyring, buf: &mut Vec<u8>) {
         envelope::begin(MAGIC, VERSION, keyring, buf);

@@ -6,10 +6,9 @@ use vipcast_sans_io::Instant;
 
 use super::{
     Stamp, VoterId,
-    config::MOST_MEMBERS,
+    config::{MOST_ENTRIES, MOST_MEMBERS},
     document::{Changes, entry_len, user_key},
-    lead::Role,
-    replica::Register,
+    state::{Register, Role},
 };
 use crate::NodeName;
 
@@ -139,7 +138,5 @@ impl Register {
 /// The longest name of an entry.
 pub(super) const LONGEST_KEY: usize = 200;
 const LONGEST_VALUE: usize = 480;
-/// No more entries are kept.
-pub(super) const MOST_ENTRIES: usize = 65_536;
 /// A change that is longer is not sent with beats, but copied.
 const LONGEST_DELTA: usize = 800;

@@ -6,160 +6,16 @@ use alloc::{
 use vipcast_sans_io::{Instant, Machine, TimerTable};
 
 use super::{
-    Ballot, HistoryId, Stamp, VoterId,
+    HistoryId, Stamp, VoterId,
     config::RegisterConfig,
-    copying::Copying,
-    document::{Changes, Document},
-    lead::Role,
-    message::{Status, Want},
+    document::Document,
+    message::Status,
+    state::{
+        News, Outbox, Register, RegisterCounters, RegisterEvent, RegisterTransmit, Role, Timer,
+    },
     store::{Persist, RestoreError, Store},
 };
-use crate::{
-    NodeName,
-    beacon::{Keyring, wire::Refusal},
-};
-
-/// One node's part in the agreement. See the [module](super).
-#[derive(Debug)]
-pub struct Register {
-    pub(super) config: RegisterConfig,
-    pub(super) keyring: Keyring,
-    pub(super) store: Store,
-    pub(super) role: Role,
-    /// The highest round that was heard of.
-    pub(super) round: u64,
-    pub(super) leader: Option<Leader>,
-    /// No other is helped to lead before.
-    pub(super) loyal_until: Instant,
-    pub(super) began: Instant,
-    /// Counts beats of this node's own, while it follows.
-    pub(super) beats: u64,
-    pub(super) heard: BTreeMap<VoterId, Heard>,
-    pub(super) blanks: BTreeMap<NodeName, Blank>,
-    pub(super) copying: Option<Copying>,
-    pub(super) outbox: Outbox,
-    pub(super) timers: TimerTable<Timer>,
-    pub(super) news: News,
-    pub(super) counters: RegisterCounters,
-}
-
-/// Whom this node follows.
-#[derive(Clone, Debug)]
-pub(super) struct Leader {
-    pub(super) ballot: Ballot,
-    pub(super) name: NodeName,
-    pub(super) tick: u64,
-}
-
-/// What another node has said last.
-#[derive(Clone, Debug)]
-pub(super) struct Heard {
-    pub(super) name: NodeName,
-    pub(super) status: Status,
-    /// The last beat of this leader that it has answered.
-    pub(super) echo: u64,
-}
-
-/// A node without history.
-#[derive(Clone, Debug)]
-pub(super) struct Blank {
-    pub(super) voter: VoterId,
-    pub(super) list: u64,
-    pub(super) at: Instant,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Outbox {
-    /// To all, under this node's own ballot.
-    pub(super) lead: bool,
-    /// What is asked for while copying.
-    pub(super) ask: bool,
-    /// That this node has no history.
-    pub(super) hello: bool,
-    pub(super) answers: BTreeMap<VoterId, Answer>,
-    pub(super) wants: BTreeMap<VoterId, (NodeName, Want)>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) name: NodeName,
-    pub(super) echo: Option<u64>,
-    pub(super) willing: bool,
-}
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct News {
-    pub(super) token: bool,
-    pub(super) agreed: bool,
-    pub(super) changes: Changes,
-    pub(super) blanks: BTreeSet<(NodeName, VoterId)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
-    Fence,
-    Beat,
-    Copy,
-    Campaign,
-}
-
-/// What happened. Coalesced; the state can be read at any time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RegisterEvent {
-    /// This node leads until then: it knows all that was agreed, and may propose.
-    Leading {
-        /// The deadline of the token.
-        not_after: Instant,
-    },
-    /// This node leads no more. What it proposed last may be agreed or not.
-    Lost,
-    /// The document was changed.
-    Agreed {
-        /// Its version now.
-        version: u64,
-        /// The entries that are others than when this was told last.
-        changes: Changes,
-    },
-    /// A node without a vote is there, and could be [admitted](Register::admit); where a member has its
-    /// name, that one's memory is lost, and it should be [dismissed](Register::dismiss) first.
-    Blank {
-        /// Who.
-        name: NodeName,
-        /// Its memory.
-        voter: VoterId,
-    },
-}
-
-/// Whom a datagram is for. All may hear it: who is not meant passes over it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RegisterTransmit {
-    /// All nodes.
-    All,
-    /// This one.
-    To(NodeName),
-}
-
-/// What a [`Register`] has done since it was made.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RegisterCounters {
-    /// Datagrams that were built, and their octets.
-    pub sent: u64,
-    /// Octets of those.
-    pub sent_octets: u64,
-    /// Datagrams that were believed.
-    pub heard: u64,
-    /// Datagrams that were refused, by reason.
-    pub refused: BTreeMap<Refusal, u64>,
-    /// Attempts to lead.
-    pub campaigns: u64,
-    /// Those that succeeded.
-    pub elected: u64,
-    /// Documents that were copied in parts.
-    pub copies: u64,
-    /// Changes that came with a beat.
-    pub deltas: u64,
-}
+use crate::{NodeName, beacon::Keyring};
 
 impl Register {
     /// A node that remembers nothing. `voter` must be a number that was never used, of any node: the
@@ -240,6 +96,25 @@ impl Register {
             Role::Leading(_) => Some(&self.config.me),
             _ => self.leader.as_ref().map(|leader| &leader.name),
         }
+    }
+
+    /// Whom this node follows: it was heard so lately that this node helps no other.
+    #[must_use]
+    pub fn follows(&self, now: Instant) -> Option<&NodeName> {
+        self.leader.as_ref().filter(|_| now < self.loyal_until).map(|leader| &leader.name)
+    }
+
+    /// Members that are not known to have all that was agreed. For a node that leads; elsewhere it
+    /// says little.
+    #[must_use]
+    pub fn behind(&self) -> BTreeSet<NodeName> {
+        let agreed = self.store.committed;
+        let lags = |voter: &VoterId| {
+            let heard = self.heard.get(voter).map(|heard| heard.status.committed);
+            *voter != self.store.me && heard != Some(agreed)
+        };
+        let members = self.store.draft.members().into_iter();
+        members.filter(|(_, voter)| lags(voter)).map(|(name, _)| name).collect()
     }
 
     /// What was done so far.

@@ -6,9 +6,8 @@ use vipcast_sans_io::Instant;
 
 use super::{
     VoterId,
-    lead::Role,
     message::{Lead, Message, Part},
-    replica::{Register, RegisterTransmit},
+    state::{Register, RegisterTransmit, Role},
 };
 
 impl Register {

@@ -1,6 +1,7 @@
 use alloc::{collections::BTreeMap, format, vec, vec::Vec};
 
 use proptest::prelude::*;
+use vipcast_sans_io::{Instant, Machine};
 
 use super::{
     codec,
@@ -139,6 +140,27 @@ fn copies_are_made_equal_by_parts() {
     assert_eq!(ours, theirs);
     assert_eq!(ours.digest(), theirs.digest());
     assert!(parts > 64);
+}
+
+#[test]
+fn a_member_alone_leads_for_as_long_as_it_lives() {
+    let me = NodeName::new("a");
+    let config = RegisterConfig::new(me.clone(), [me], RegisterSettings::default()).unwrap();
+    let mut now = Instant::from_millis(1);
+    let mut register = Register::new(now, VoterId(7), config, Keyring::insecure());
+    let mut led = 0;
+    while now < Instant::from_millis(60_000) {
+        while let Some(persist) = register.poll_persist() {
+            register.persisted(now, persist.ticket);
+        }
+        while register.poll_transmit(now, &mut Vec::new()).is_some() {}
+        now = register.poll_timeout().unwrap();
+        register.handle_timeout(now);
+        let leads = register.leads(now).is_some();
+        assert!(leads || led == 0, "until {now:?}");
+        led += u32::from(leads);
+    }
+    assert!(led > 100, "{led}");
 }
 
 #[test]
