@@ -7,17 +7,17 @@
 mod alarms;
 mod beacons;
 mod connects;
+mod control;
 mod elector;
 mod handshake;
 mod host;
 mod links;
-mod outgoing;
 mod outlets;
 mod report;
 mod sockets;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     io,
     net::IpAddr,
@@ -31,6 +31,7 @@ use vipcast_arp_ndp::ResponderConfig;
 use vipcast_election::{
     Candidates, LeaseId, NodeName, StaticConfig, Unit,
     beacon::{BeaconConfig, BeaconCounters, Keyring},
+    register::RegisterTransmit,
 };
 use vipcast_plan::LinkName;
 use vipcast_sans_io::Instant;
@@ -40,6 +41,7 @@ use crate::os::Waker;
 pub use alarms::{Alarm, Raised};
 pub use beacons::{BEACON_GROUP_V4, BEACON_GROUP_V6, BeaconTransport};
 pub use connects::TcpPorts;
+pub use control::Control;
 pub use elector::Election;
 pub use links::{LinkFilter, LinkPattern, LinkPatternError, LinkState, segment_of};
 pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report, NodeSeen};
@@ -120,6 +122,8 @@ struct Shared {
     sockets: Mutex<SocketCounters>,
     beacons: Mutex<BeaconCounters>,
     leases: Mutex<Leases>,
+    /// What is believed; of no use where there are no beacons.
+    keyring: watch::Sender<Keyring>,
     waker: Waker,
 }
 
@@ -132,6 +136,10 @@ struct Pending {
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
     keyring: Option<Keyring>,
+    /// Whom datagrams of the agreement are for.
+    agreement: Option<tokio::sync::mpsc::Sender<Vec<u8>>>,
+    /// What the agreement sends.
+    agreed: VecDeque<(RegisterTransmit, Vec<u8>)>,
     drain: bool,
     stop: bool,
     #[cfg(test)]
@@ -151,6 +159,7 @@ impl Layer2 {
             sockets: Mutex::default(),
             beacons: Mutex::default(),
             leases: Mutex::default(),
+            keyring: watch::Sender::new(config.election.keyring()),
             waker: Waker::new()?,
         });
         let (sender, reports) = watch::channel(Arc::default());
@@ -230,44 +239,6 @@ impl Shared {
         change(&mut lock(&self.pending));
         // An eventfd refuses only when it is full, and then the thread is woken anyway.
         let _ = self.waker.wake();
-    }
-}
-
-/// Reads what the thread has done, and changes its keys.
-#[derive(Clone, Debug)]
-pub struct Control {
-    shared: Arc<Shared>,
-}
-
-impl Control {
-    /// Sends and believes beacons by these keys, from now on.
-    pub fn set_keyring(&self, keyring: Keyring) {
-        self.shared.command(|pending| pending.keyring = Some(keyring));
-    }
-
-    /// What the responder has done, a fraction of a second old at most; exact once the thread ended.
-    #[must_use]
-    pub fn responder(&self) -> Counters {
-        lock(&self.shared.responder).clone()
-    }
-
-    /// Until when a lease lasts, as of now; `None` for one that never was.
-    #[must_use]
-    pub fn not_after(&self, lease: LeaseId) -> Option<Instant> {
-        lock(&self.shared.leases).get(&lease).copied()
-    }
-
-    /// What the elector has done, likewise; nothing where there are no beacons.
-    #[must_use]
-    pub fn beacons(&self) -> BeaconCounters {
-        lock(&self.shared.beacons).clone()
-    }
-
-    /// What the kernel has counted at the sockets, a second old at most while frames come in; exact
-    /// once the thread ended.
-    #[must_use]
-    pub fn sockets(&self) -> SocketCounters {
-        *lock(&self.shared.sockets)
     }
 }
 

@@ -4,6 +4,7 @@
 //! elects, answers and announces, and publishes a [`Report`]. Or take its parts:
 //!
 //! - [`layer2`]: election and ARP, wired, on a thread of its own;
+//! - [`agreement`]: a document that a majority of nodes keeps, on a tokio task;
 //! - `bgp` (feature `bgp`, on by default): a BGP speaker over TCP, wired;
 //! - [`driver`]: the one loop that runs any [`Machine`](vipcast_sans_io::Machine);
 //! - [`delivery`]: service addresses on this machine itself;
@@ -20,6 +21,7 @@
 //!
 //! What it is not: it knows nothing of Kubernetes, and does not say which address a service gets.
 
+pub mod agreement;
 mod apply;
 #[cfg(feature = "bgp")]
 pub mod bgp;

@@ -42,6 +42,14 @@ impl Election {
         let Self::Beacon { config, .. } = self else { return false };
         config.settings().serve_proof.as_ref().is_some_and(|proof| proof.connect)
     }
+
+    /// What is believed at first.
+    pub(super) fn keyring(&self) -> Keyring {
+        match self {
+            Self::Static(_) => Keyring::insecure(),
+            Self::Beacon { keyring, .. } | Self::Hash { keyring, .. } => keyring.clone(),
+        }
+    }
 }
 
 /// The elector that runs.

@@ -9,11 +9,12 @@ use vipcast_arp_ndp::{ArpOperation, ArpPacket, LinkId, MacAddr, NdpMessage, Neig
 use vipcast_election::{
     NodeName, Unit,
     beacon::{BeaconInput, Keyring, Notice, wire::Beacon, wire::Refusal},
+    register,
 };
 use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
-use super::{Host, receive::received};
+use super::{Host, received};
 use crate::{
     clock::Clock,
     driver::{BATCH, pump},
@@ -44,7 +45,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// The elector's side of the thread.
 impl Host {
     /// Runs the elector, and turns its tokens into claims.
-    pub(super) fn elect(&mut self) {
+    pub(super) fn elect(&mut self) -> Option<Instant> {
         let mut outlet = Tokens {
             responder: &mut self.responder,
             leases: &self.shared.leases,
@@ -76,12 +77,7 @@ impl Host {
             self.ask(&unit, whom.as_ref());
         }
         let now = Clock::now();
-        for (index, error) in unsent {
-            if let Some((name, _)) = self.report.links.iter().find(|(_, l)| l.index == index) {
-                let alarm = Alarm::Unsent(name.clone());
-                self.raise(now, alarm, || error.to_string());
-            }
-        }
+        self.note_unsent(now, unsent);
         self.take_notices(now);
         self.dirty |= self.alarms.expire(now, &mut self.report.alarms);
         self.end_conflicts(now);
@@ -93,7 +89,17 @@ impl Host {
             self.look_at_peers(now);
         }
         let retry = full.then(|| now + super::RETRY_FULL);
-        self.election_due = [due, retry].into_iter().flatten().min();
+        [due, retry].into_iter().flatten().min()
+    }
+
+    /// The kernel refuses to send on these links.
+    pub(super) fn note_unsent(&mut self, now: Instant, unsent: Vec<(u32, io::Error)>) {
+        for (index, error) in unsent {
+            if let Some((name, _)) = self.report.links.iter().find(|(_, l)| l.index == index) {
+                let alarm = Alarm::Unsent(name.clone());
+                self.raise(now, alarm, || error.to_string());
+            }
+        }
     }
 
     fn take_notices(&mut self, now: Instant) {
@@ -112,7 +118,7 @@ impl Host {
         }
     }
 
-    fn raise(&mut self, now: Instant, alarm: Alarm, cause: impl FnOnce() -> String) {
+    pub(super) fn raise(&mut self, now: Instant, alarm: Alarm, cause: impl FnOnce() -> String) {
         self.dirty |= self.alarms.raise(now, &mut self.report.alarms, alarm, cause);
     }
 
@@ -216,6 +222,10 @@ impl Host {
             let Some(segment) = self.beacons.segment(index).cloned() else { break };
             let bytes = self.frame.get(..len).unwrap_or(&self.frame);
             let from = from.map_or_else(String::new, |from| format!("from {from}"));
+            if register::is_ours(bytes) {
+                self.pass_on(now, &segment, len, &from);
+                continue;
+            }
             match self.elector.beacons_mut() {
                 Some(election) => {
                     let verdict = election.handle_datagram(now, &segment, bytes);
@@ -280,20 +290,12 @@ impl Host {
     }
 
     /// An answer to such a question is a sign of life of whoever sent it.
-    pub(super) fn notice_answers(&mut self, now: Instant, link: LinkId) {
-        self.asked.retain(|_, (_, until)| now < *until);
-        if self.asked.is_empty() {
+    pub(super) fn notice_answer(&mut self, now: Instant, link: LinkId, len: usize) {
+        let bytes = self.frame.get(..len).unwrap_or(&self.frame);
+        if !looks_like_an_answer(bytes) {
             return;
         }
-        let frames = self.batch.frames().map(|(_, bytes)| bytes);
-        let answers: Vec<_> =
-            frames.filter(|b| looks_like_an_answer(b)).filter_map(answer).collect();
-        for (address, mac) in answers {
-            self.notice_answer(now, link, address, mac);
-        }
-    }
-
-    fn notice_answer(&mut self, now: Instant, link: LinkId, address: IpAddr, mac: MacAddr) {
+        let Some((address, mac)) = answer(bytes) else { return };
         let asked = self.asked.get(&(link.0, address)).filter(|(_, until)| now < *until);
         let Some((unit, _)) = asked.cloned() else { return };
         let Some(election) = self.elector.beacons_mut() else { return };
@@ -325,7 +327,7 @@ fn looks_like_an_answer(bytes: &[u8]) -> bool {
 }
 
 /// Refusals that are part of the day are only counted.
-fn is_worth_telling(why: Refusal) -> bool {
+pub(super) fn is_worth_telling(why: Refusal) -> bool {
     !matches!(why, Refusal::Own | Refusal::SameName | Refusal::Replayed | Refusal::UnknownSegment)
 }
 
