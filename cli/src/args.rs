@@ -21,8 +21,8 @@ Examples:
       which address each service would get, and why not
   vipcast run --manifests manifests/ --deliver local
       one machine serves the addresses of all its LoadBalancer services
-  vipcast run --manifests manifests/ --key-file /etc/vipcast/keys --deliver local
-      one of several machines that find each other, and take over from each other
+  vipcast run --manifests manifests/ --key-file /etc/vipcast/keys --founders a,b,c --deliver local
+      one of several machines that find each other, agree, and take over from each other
   vipcast who-has 192.0.2.10
       which of them holds an address, since when, and who knows it
   vipcast run --manifests manifests/ --state /shared/state --alive /shared/alive --node a
@@ -40,7 +40,7 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Check(CheckArgs),
     Plan(PlanArgs),
     WhoHas(crate::who_has::WhoHasArgs),
@@ -67,8 +67,9 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) manifests: PathBuf,
 
-    /// The folder in which assigned addresses are kept; nodes may share one [default:
-    /// /var/lib/vipcast for root, else vipcast in $XDG_STATE_HOME or ~/.local/state]
+    /// The folder in which assigned addresses are kept; nodes may share one with --alive or
+    /// --shared-state [default: /var/lib/vipcast for root, else vipcast in $XDG_STATE_HOME or
+    /// ~/.local/state]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 

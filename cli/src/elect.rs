@@ -8,7 +8,10 @@ use vipcast_announcer::{
     layer2::{BeaconTransport, Layer2Config},
 };
 use vipcast_election as election;
-use vipcast_election::beacon::{BeaconConfig, BeaconSettings, Keyring, ServeProof};
+use vipcast_election::{
+    beacon::{BeaconConfig, BeaconSettings, Keyring, ServeProof},
+    register::{RegisterConfig, RegisterSettings},
+};
 use vipcast_k8s_adapter::state::StateFolder;
 use vipcast_plan::NodeName;
 
@@ -30,6 +33,33 @@ impl Elected {
     pub(crate) fn by_beacons(&self) -> bool {
         matches!(self, Self::Beacon(_))
     }
+}
+
+/// Who agrees on who gets which address, unless a lock decides who assigns.
+pub(crate) fn agreed(
+    asked: &ElectionArgs,
+    elected: &Elected,
+    node: &NodeName,
+) -> Result<Option<RegisterConfig>> {
+    if !elected.by_beacons() {
+        if asked.shared_state || !asked.founders.is_empty() {
+            bail!(
+                "--founders and --shared-state are for nodes that elect by beacons: give --key-file, \
+                 or --insecure, too"
+            )
+        }
+        return Ok(None);
+    }
+    if asked.shared_state {
+        return Ok(None);
+    }
+    let founders = asked.founders.iter().map(|name| name.trim());
+    if let Some(name) = founders.clone().find(|n| n.is_empty() || n.contains(char::is_whitespace)) {
+        bail!("`{name}` cannot name a node: write --founders node-a,node-b,node-c");
+    }
+    let founders: Vec<_> = founders.map(election::NodeName::new).collect();
+    let me = election::NodeName::new(node.as_str());
+    Ok(Some(RegisterConfig::new(me, founders, RegisterSettings::default())?))
 }
 
 /// Sets up the election as it was asked for.

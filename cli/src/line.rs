@@ -1,9 +1,10 @@
 //! One line an event: text for people, JSON for machines.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use serde_json::{Map, Value, json};
-use vipcast_announcer::{Event, clock::Clock};
+use vipcast_announcer::{Event, agreement::Standing, clock::Clock};
+use vipcast_election::NodeName;
 use vipcast_k8s_adapter::{StandaloneEvent, assigner::Outcome};
 use vipcast_plan::{Unit, Withheld, intent::Assignment};
 
@@ -72,12 +73,44 @@ impl From<&StandaloneEvent> for Line {
                     alive.nodes.iter().map(|node| node.as_str().into()).collect();
                 line.with("nodes", nodes).with("stale", alive.stale.is_some())
             }
+            StandaloneEvent::Standing(standing) => line.with_all(standing_fields(standing)),
+            StandaloneEvent::Waiting { service, why } => line
+                .with_all(json!({ "namespace": service.namespace(), "name": service.name() }))
+                .with_all(standing_fields(why)),
+            StandaloneEvent::Unreleased { addresses, silent } => {
+                let silent: Vec<_> = silent.iter().map(ToString::to_string).collect();
+                line.with_all(json!({ "addresses": addresses, "silent": silent }))
+            }
             StandaloneEvent::Probing(addresses) => line.with_all(json!({ "addresses": addresses })),
             StandaloneEvent::Occupied(address) => line.with_all(json!({ "address": address })),
             StandaloneEvent::SetAside(path) => line.with("path", path.to_string_lossy()),
             _ => line,
         }
     }
+}
+
+/// Who assigns, or why nobody.
+fn standing_fields(standing: &Standing) -> Value {
+    let names = |names: &BTreeSet<NodeName>| -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    };
+    let assigner = standing.leader().map(ToString::to_string);
+    let mut fields = json!({ "assigner": assigner, "standing": standing.name() });
+    match standing {
+        Standing::NoMajority { members, heard, forgotten } => {
+            fields["members"] = names(members).into();
+            fields["heard"] = names(heard).into();
+            fields["forgotten"] = names(forgotten).into();
+        }
+        Standing::Founding { missing, differ } => {
+            fields["missing"] = names(missing).into();
+            fields["differ"] = names(differ).into();
+        }
+        Standing::NobodyNamed { heard } => fields["heard"] = names(heard).into(),
+        Standing::Unwritten { why } => fields["why"] = why.as_str().into(),
+        _ => {}
+    }
+    fields
 }
 
 fn outcome_fields(outcome: &Outcome) -> Value {
@@ -176,6 +209,21 @@ mod tests {
     use vipcast_ipam::Owner;
 
     use super::*;
+
+    #[test]
+    fn a_machine_reads_who_assigns_or_why_nobody_does() {
+        let me = NodeName::new("a");
+        let event = StandaloneEvent::Standing(Standing::Leads { me: me.clone() });
+        let object = Line::from(&event).object();
+        assert_eq!((&object["event"], &object["assigner"]), (&json!("assigner"), &json!("a")));
+        assert_eq!(object["standing"], "leads");
+        let missing = [me].into();
+        let why = Standing::Founding { missing, differ: BTreeSet::new() };
+        let service = Owner::new("default", "web");
+        let object = Line::from(&StandaloneEvent::Waiting { service, why }).object();
+        assert_eq!((&object["event"], &object["name"]), (&json!("waiting"), &json!("web")));
+        assert_eq!((&object["assigner"], &object["missing"]), (&Value::Null, &json!(["a"])));
+    }
 
     #[test]
     fn a_json_line_has_a_name_a_time_a_message_and_the_facts() {

@@ -8,11 +8,13 @@ use tokio::{
 };
 use vipcast_announcer::{
     Event, Node, NodeConfig,
+    agreement::Agreement,
     layer2::{Counters, SocketCounters},
 };
 use vipcast_election::beacon::BeaconCounters;
 use vipcast_k8s_adapter::{
-    Standalone, StandaloneConfig, assigner::LostState, default_state_dir, feed,
+    Standalone, StandaloneConfig, agree, assigner::LostState, default_state_dir, feed,
+    state::StateFolder,
 };
 use vipcast_plan::{Reason, Withheld};
 
@@ -25,10 +27,6 @@ use crate::{
     printer::Printer,
     who_has,
 };
-
-/// Said where [`Node::swept_guard`].
-pub(crate) const GUARD_SWEPT: &str = "the kernel guard of a killed run was found and removed: this run \
-                                      wants none (--guard)";
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task
@@ -59,16 +57,28 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
         |text| printer.print(Line::new("lifeFault", text)),
     )?;
     config.elected = elected.by_beacons();
+    let agreed = elect::agreed(&args.election, &elected, &node_name)?;
     let (feed, intents, members) = feed();
     let node = Node::start(node_config, intents, members)?;
     for address in node.swept() {
         let text = format!("swept {address}: it was left on this machine by a killed run");
         printer.print(Line::new("swept", text).with("address", address.to_string()));
     }
-    if node.swept_guard() {
-        printer.print(Line::new("guardSwept", GUARD_SWEPT));
-    }
 
+    if let Some(register) = &agreed {
+        let (agreement, set_aside) =
+            agree(&StateFolder::open(&state, node_name.as_str())?, register, &node)?;
+        if let Some(path) = set_aside {
+            let text = format!(
+                "what was agreed was damaged here: it is set aside as {}, and this node begins anew, \
+                 without a vote until a majority has admitted it",
+                path.display()
+            );
+            printer.print(Line::new("agreedSetAside", text).with("path", path.to_string_lossy()));
+        }
+        config.agreement = Some(agreement);
+    }
+    let agreement = config.agreement.as_ref().map(Agreement::views);
     let socket =
         args.socket.clone().unwrap_or_else(|| who_has::default_path(&state, node_name.as_str()));
     let (line, mut lines) = mpsc::channel(16);
@@ -84,7 +94,7 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
                 let running = Line::new("running", running).with("node", node_name.as_str());
                 printer.print(running);
                 // The state folder is there by now.
-                let server = who_has::Server::start(&socket, node_name.as_str(), &node);
+                let server = who_has::Server::start(&socket, node_name.as_str(), &node, agreement);
                 let _server = server.map_err(|error| {
                     let text = format!("{}: {error}: nobody can ask who has what", socket.display());
                     printer.print(Line::new("socketFault", text));
@@ -261,7 +271,7 @@ mod tests {
                 .to_string()
                 .contains("`a b` cannot name a node")
         );
-        let named = RunArgs { node: Some("a".into()), ..args };
+        let named = RunArgs { node: Some("a".into()), ..*args };
         assert_eq!(config(&named, &mut printer).unwrap().node, NodeName::new("a"));
     }
 }

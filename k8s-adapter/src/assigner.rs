@@ -1,22 +1,24 @@
 //! Services get addresses: a pure function of what is asked for and what was written down, and the
 //! holder of the lock around it.
 
+mod agreed;
 mod assign;
+mod entries;
+mod news;
 mod outcome;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use crate::{
     Translation,
     state::{Assignments, StateError, StateFolder, StateLock},
 };
-use vipcast_ipam::Owner;
 
+use news::News;
+
+pub use agreed::{AgreedAssigner, AgreedTurn, Proposal};
 pub use assign::assign;
+pub use entries::EntriesError;
 pub use outcome::Outcome;
 
 /// What one turn of an [`Assigner`] did.
@@ -55,9 +57,7 @@ pub struct Assigner {
     lock: Option<StateLock>,
     /// What is known to be written.
     known: Assignments,
-    /// What was told of services that have nothing, so as not to tell it again.
-    told: BTreeSet<(Owner, String)>,
-    turned: bool,
+    news: News,
     /// While the state is lost: the addresses that were probed, and whether somebody answered.
     probed: BTreeMap<IpAddr, bool>,
 }
@@ -71,8 +71,7 @@ impl Assigner {
             lost_state,
             lock: None,
             known: Assignments::default(),
-            told: BTreeSet::new(),
-            turned: false,
+            news: News::default(),
             probed: BTreeMap::new(),
         }
     }
@@ -151,7 +150,7 @@ impl Assigner {
         }
         let Some(lock) = &self.lock else {
             // The next turn that assigns tells everything again.
-            self.turned = false;
+            self.news = std::mem::take(&mut self.news).begin_anew();
             return Ok(turn);
         };
         let (mut next, outcomes) = self.next(translation, &mut turn.probe);
@@ -160,7 +159,7 @@ impl Assigner {
             self.known = next;
         }
         turn.assigning = true;
-        turn.outcomes = self.news(outcomes);
+        turn.outcomes = self.news.of(outcomes);
         Ok(turn)
     }
 
@@ -210,24 +209,6 @@ impl Assigner {
         }
         next.probing = !probe.is_empty();
         (next, outcomes)
-    }
-
-    /// Leaves out what was said in an earlier turn.
-    fn news(&mut self, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-        let first = !std::mem::replace(&mut self.turned, true);
-        let waits = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Refused { .. } | Outcome::Probing { .. })
-                .then(|| (outcome.service().clone(), outcome.to_string()))
-        };
-        let told = outcomes.iter().filter_map(waits).collect();
-        let before = std::mem::replace(&mut self.told, told);
-        let is_new = |outcome: &Outcome| match (outcome, waits(outcome)) {
-            _ if first => true,
-            (Outcome::Kept { .. }, _) => false,
-            (_, Some(wait)) => !before.contains(&wait),
-            _ => true,
-        };
-        outcomes.into_iter().filter(is_new).collect()
     }
 }
 

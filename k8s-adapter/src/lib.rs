@@ -20,6 +20,7 @@
 //!   valid state in place; [`folder::Follow`] runs it on a thread.
 //! - [`assigner::assign`] is pure: what was assigned stays, the rest gets addresses.
 //!   [`assigner::Assigner`] puts the lock and the file around it.
+//! - [`assigner::AgreedAssigner`] assigns where nodes with folders of their own [agree](agree()).
 //! - [`check`] is what `vipcast check` prints.
 //! - [`Standalone`] puts it all together on tokio.
 //! - `cluster`, behind the feature of that name, does the same with an API server in the place of the
@@ -83,6 +84,6 @@ pub use paths::default_state_dir;
 pub use problem::{Problem, SelectorFault, StaleReason};
 pub use reader::FileContent;
 pub use standalone::{
-    Feed, InUse, Standalone, StandaloneConfig, StandaloneError, StandaloneEvent, feed,
+    Feed, InUse, Standalone, StandaloneConfig, StandaloneError, StandaloneEvent, agree, feed,
 };
 pub use translate::{Options, Translation, translate, validate};

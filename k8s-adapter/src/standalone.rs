@@ -1,6 +1,7 @@
 //! Without a cluster: a folder of manifests, a state folder and a list of living nodes become what a
 //! node is to do.
 
+mod agree;
 mod event;
 mod runner;
 
@@ -11,9 +12,10 @@ use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
 };
-use vipcast_announcer::{Prober, clock::Clock};
+use vipcast_announcer::{Prober, agreement::Agreement, clock::Clock};
 use vipcast_plan::{Intent, NodeName};
 
+pub use agree::agree;
 pub use event::StandaloneEvent;
 use runner::Runner;
 
@@ -37,9 +39,11 @@ pub struct StandaloneConfig {
     /// The file of living nodes. Without one, this node is alone, unless they are
     /// [elected](Self::elected).
     pub alive: Option<PathBuf>,
-    /// The nodes find out by themselves who lives. The one that gets the lock in the state folder
-    /// assigns; nodes that share no folder must be asked for addresses that leave no choice.
+    /// The nodes find out by themselves who lives. Without an [agreement](Self::agreement) the one
+    /// that gets the lock in the state folder assigns, which all nodes must share then.
     pub elected: bool,
+    /// How nodes with state folders of their own agree on who has which address: see [`agree`].
+    pub agreement: Option<Agreement>,
     /// How manifests are read.
     pub options: Options,
     /// What to do when the written assignments are lost.
@@ -60,6 +64,7 @@ impl StandaloneConfig {
             node: NodeName::new(node),
             alive: None,
             elected: false,
+            agreement: None,
             options: Options::default(),
             lost_state: LostState::default(),
         }
@@ -174,17 +179,17 @@ impl Standalone {
         let (manifests, mut snapshots) = watch::channel(None);
         let (list, living) = watch::channel(Alive::default());
         let (written, assignments) = watch::channel(());
-        let mut follows = vec![
-            Follow::manifests(
-                &config.manifests,
-                config.options.clone(),
-                before,
-                Timing::default(),
-                Clock::now,
-                move |snapshot| _ = manifests.send_replace(Some(Arc::new(snapshot))),
-            )?,
-            folder.follow_assignments(move |_| written.send_replace(()))?,
-        ];
+        let mut follows = vec![Follow::manifests(
+            &config.manifests,
+            config.options.clone(),
+            before,
+            Timing::default(),
+            Clock::now,
+            move |snapshot| _ = manifests.send_replace(Some(Arc::new(snapshot))),
+        )?];
+        if config.agreement.is_none() {
+            follows.push(folder.follow_assignments(move |_| written.send_replace(()))?);
+        }
         if let Some(file) = &config.alive {
             follows.push(Follow::alive(file, move |alive| _ = list.send_replace(alive))?);
         }

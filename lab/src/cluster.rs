@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// A [`Topology`] whose nodes run `vipcast run --deliver local` over one folder of manifests: with one
-/// state folder and a list of the living that the lab keeps, or each with a state folder of its own
-/// and by beacons. Each node serves its name on port 80,
+/// state folder and a list of the living that the lab keeps, or each with a state folder of its own,
+/// by beacons, and all agree on who gets which address. Each node serves its name on port 80,
 /// which stands for the pods.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -110,7 +110,11 @@ impl Cluster {
     pub fn command(&self, name: &str) -> Command {
         let mut command = self.plain_command(name);
         match &self.beacons {
-            Some(args) => command.arg("--state").arg(self.own_state(name)).args(args),
+            Some(args) => {
+                let names: Vec<&str> = self.net.nodes.iter().map(Node::name).collect();
+                command.arg("--state").arg(self.own_state(name)).args(args);
+                command.args(["--founders", &names.join(",")])
+            }
             None => command.arg("--state").arg(self.state()).arg("--alive").arg(self.alive()),
         };
         command

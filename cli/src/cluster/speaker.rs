@@ -116,13 +116,10 @@ async fn serve(args: &SpeakerArgs) -> Result<()> {
     for address in node.swept() {
         tracing::warn!("swept {address}: it was left on this machine by a killed run");
     }
-    if node.swept_guard() {
-        tracing::warn!("{}", crate::run::GUARD_SWEPT);
-    }
     if let (Some(file), Elected::Beacon(keyring)) = (&args.election.key_file, &elected) {
         follow_keys(file.clone(), keyring.clone(), &node);
     }
-    let _server = who_has::Server::start(&socket, &name, &node).map_err(|error| {
+    let _server = who_has::Server::start(&socket, &name, &node, None).map_err(|error| {
         tracing::warn!("{}: {error}: nobody can ask who has what", socket.display());
     });
     tracing::info!("speaking for node {name}; pools are those of namespace {}", config.namespace);

@@ -18,6 +18,19 @@ pub(crate) struct ElectionArgs {
     #[arg(long, value_enum, value_name = "HOW")]
     pub(crate) election: Option<ElectionArg>,
 
+    /// The nodes that agree on who gets which address, the same list on each: three or five are
+    /// enough, 31 at most. All of them have to be heard once before the first address is assigned, and
+    /// then more than half for each new one; what is assigned stays. A node that is added later is
+    /// admitted. Who is not named follows. [default: none; a node that hears no other then founds
+    /// alone, and others follow it]
+    #[arg(long, value_name = "NODE", value_delimiter = ',', conflicts_with = "shared_state")]
+    pub(crate) founders: Vec<String>,
+
+    /// All nodes have one state folder: whoever gets the lock in it assigns. Without this each node has
+    /// its own, and they agree by messages
+    #[arg(long)]
+    pub(crate) shared_state: bool,
+
     /// How often a heartbeat is sent; three missed ones are a death. The same on all nodes
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
     pub(crate) beacon_interval: Duration,

@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use vipcast_announcer::{Report, clock::Clock, layer2::Control};
+use vipcast_announcer::{Report, agreement::Standing, clock::Clock, layer2::Control};
 
-use super::protocol::{Answer, Held, Neighbour, VERSION, Withheld};
+use super::protocol::{Answer, Assigner, Held, Neighbour, VERSION, Withheld};
 
 impl Answer {
     /// What this node knows of the address.
@@ -56,6 +56,7 @@ impl Answer {
             node: node.to_owned(),
             held: held.collect(),
             withheld: withheld.collect(),
+            assigner: None,
             error: None,
         }
     }
@@ -79,7 +80,24 @@ impl Answer {
             let on = segment.as_ref().map_or_else(String::new, |segment| format!(" on {segment}"));
             lines.push(format!("  {} does not announce it{on} for {service}: {text}", self.node));
         }
+        if let Some(Assigner { node, text, .. }) = &self.assigner {
+            lines.push(match node {
+                Some(_) => format!("  {text}"),
+                None => format!("  nobody assigns addresses now: {text}"),
+            });
+        }
         lines
+    }
+}
+
+impl Assigner {
+    pub(super) fn new(standing: &Standing, votes: bool) -> Self {
+        Self {
+            node: standing.leader().map(ToString::to_string),
+            standing: standing.name().to_owned(),
+            votes,
+            text: standing.to_string(),
+        }
     }
 }
 
@@ -114,6 +132,8 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
+    use vipcast_election::NodeName;
+
     use super::*;
 
     #[test]
@@ -144,6 +164,25 @@ mod tests {
                 "  announced on eth0",
                 "  gateway 192.0.2.1 on eth0: knows it, answered after 1.2 ms",
             ]
+        );
+    }
+
+    #[test]
+    fn who_assigns_is_said_and_why_nobody_does() {
+        let (me, other) = (NodeName::new("a"), NodeName::new("b"));
+        let mut answer = Answer { node: "a".into(), ..Answer::default() };
+        let follows = Standing::Follows { leader: other.clone() };
+        answer.assigner = Some(Assigner::new(&follows, true));
+        let lines = answer.lines("192.0.2.9".parse().unwrap());
+        assert_eq!(lines.last().unwrap(), "  b assigns addresses");
+        let members = [me.clone(), other].into();
+        let standing = Standing::NoMajority { members, heard: [me].into(), forgotten: [].into() };
+        answer.assigner = Some(Assigner::new(&standing, true));
+        let lines = answer.lines("192.0.2.9".parse().unwrap());
+        assert_eq!(
+            lines.last().unwrap(),
+            "  nobody assigns addresses now: NO MAJORITY: 2 of the 2 members must agree, and here are \
+             only a; silent: b"
         );
     }
 

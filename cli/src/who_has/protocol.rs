@@ -30,8 +30,24 @@ pub(super) struct Answer {
     pub(super) held: Vec<Held>,
     /// Why this node does not announce it.
     pub(super) withheld: Vec<Withheld>,
+    /// Who assigns addresses, where nodes agree on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) assigner: Option<Assigner>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Assigner {
+    /// Who it is; without this nobody assigns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) node: Option<String>,
+    /// How it stands, by a name that never changes.
+    pub(super) standing: String,
+    /// Whether the node that answers has a vote.
+    pub(super) votes: bool,
+    pub(super) text: String,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -17,9 +17,9 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use vipcast_announcer::{Node, Report, layer2::Control};
+use vipcast_announcer::{Node, Report, agreement::Agreed, layer2::Control};
 
-use super::protocol::{Answer, LONGEST_REQUEST, Request, VERSION};
+use super::protocol::{Answer, Assigner, LONGEST_REQUEST, Request, VERSION};
 
 /// How many are answered at a time; others wait in the kernel's queue.
 const AT_A_TIME: usize = 8;
@@ -42,14 +42,21 @@ struct Source {
     node: String,
     reports: watch::Receiver<Arc<Report>>,
     control: Control,
+    /// Who assigns, where nodes agree on it.
+    agreed: Option<watch::Receiver<Arc<Agreed>>>,
 }
 
 impl Server {
     /// Only this user may ask. A socket that a killed run left is replaced, a living one is not.
-    pub(crate) fn start(path: &Path, name: &str, node: &Node) -> io::Result<Self> {
+    pub(crate) fn start(
+        path: &Path,
+        name: &str,
+        node: &Node,
+        agreed: Option<watch::Receiver<Arc<Agreed>>>,
+    ) -> io::Result<Self> {
         let listener = listen(path)?;
-        let source =
-            Source { node: name.to_owned(), reports: node.reports(), control: node.control() };
+        let (node, reports, control) = (name.to_owned(), node.reports(), node.control());
+        let source = Source { node, reports, control, agreed };
         let task = tokio::spawn(serve(listener, Arc::new(source)));
         Ok(Self { path: path.to_owned(), task })
     }
@@ -114,7 +121,10 @@ async fn answer(stream: UnixStream, source: &Source) -> io::Result<()> {
     let answer = match serde_json::from_slice::<Request>(&line) {
         Ok(Request { version: VERSION, who_has }) => {
             let report = Arc::clone(&source.reports.borrow());
-            Answer::new(&source.node, &report, &source.control, who_has)
+            let mut answer = Answer::new(&source.node, &report, &source.control, who_has);
+            let agreed = source.agreed.as_ref().map(|agreed| Arc::clone(&agreed.borrow()));
+            answer.assigner = agreed.map(|now| Assigner::new(&now.standing, now.votes));
+            answer
         }
         Ok(Request { version, .. }) => Answer::refusal(format!(
             "version {version} was asked for, and the process that runs knows {VERSION}: use programs \

@@ -47,6 +47,11 @@ pub enum Outcome {
         /// What it gets if nobody answers.
         candidate: Assignment,
     },
+    /// Its name is too long to be agreed on.
+    NameTooLong {
+        /// The service.
+        service: Owner,
+    },
     /// It asks for what the pools cannot give.
     Refused {
         /// The service.
@@ -66,8 +71,14 @@ impl Outcome {
             | Self::Changed { service, .. }
             | Self::Cleared { service, .. }
             | Self::Probing { service, .. }
+            | Self::NameTooLong { service }
             | Self::Refused { service, .. } => service,
         }
+    }
+
+    /// It has nothing, or not what it could have, and may stay so for long.
+    pub(super) const fn waits(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Probing { .. } | Self::NameTooLong { .. })
     }
 
     /// A short name that never changes, for machines.
@@ -79,6 +90,7 @@ impl Outcome {
             Self::Changed { .. } => "changed",
             Self::Cleared { .. } => "cleared",
             Self::Probing { .. } => "probing",
+            Self::NameTooLong { .. } => "nameTooLong",
             Self::Refused { .. } => "refused",
         }
     }
@@ -102,6 +114,11 @@ impl std::fmt::Display for Outcome {
             Self::Probing { service, candidate } => {
                 write!(f, "{service} waits until nobody answers for {}", List(candidate))
             }
+            Self::NameTooLong { service } => write!(
+                f,
+                "{service} gets no address: namespace and name have more than 197 octets together, and \
+                 nodes cannot agree on that; give it a shorter name"
+            ),
             Self::Refused { service, why } => write!(f, "{service} gets no address: {why}"),
         }
     }

@@ -1,4 +1,7 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
+use vipcast_ipam::Owner;
 use vipcast_plan::intent::Assignment;
 
 use super::*;

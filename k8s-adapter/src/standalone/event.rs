@@ -1,5 +1,7 @@
 use std::{fmt, net::IpAddr, path::PathBuf};
 
+use vipcast_announcer::agreement::Standing;
+use vipcast_ipam::Owner;
 use vipcast_plan::NodeName;
 
 use crate::{Alive, Diagnostic, assigner::Outcome};
@@ -16,6 +18,23 @@ pub enum StandaloneEvent {
     Outcome(Outcome),
     /// This node assigns from now on, or no longer.
     Assigning(bool),
+    /// Who assigns, or why nobody does, where nodes agree on it.
+    Standing(Standing),
+    /// A service has no address, and nobody assigns one now.
+    Waiting {
+        /// The service.
+        service: Owner,
+        /// Why nobody does.
+        why: Standing,
+    },
+    /// Addresses that were released long ago are handed out again only when these members have heard
+    /// of it: they may still announce them.
+    Unreleased {
+        /// The addresses.
+        addresses: Vec<IpAddr>,
+        /// Who is silent.
+        silent: Vec<NodeName>,
+    },
     /// The living nodes, or why the earlier list is kept.
     Alive(Alive),
     /// This node is not on the list of the living: it holds nothing.
@@ -44,6 +63,9 @@ impl StandaloneEvent {
             Self::Mended(_) => "mended",
             Self::Outcome(outcome) => outcome.name(),
             Self::Assigning(_) => "assigning",
+            Self::Standing(_) => "assigner",
+            Self::Waiting { .. } => "waiting",
+            Self::Unreleased { .. } => "unreleased",
             Self::Alive(_) => "alive",
             Self::Unlisted(_) => "unlisted",
             Self::NotAlone => "notAlone",
@@ -64,6 +86,21 @@ impl fmt::Display for StandaloneEvent {
             Self::Outcome(outcome) => outcome.fmt(f),
             Self::Assigning(true) => f.write_str("this node assigns addresses"),
             Self::Assigning(false) => f.write_str("this node does not assign addresses; it follows what is written"),
+            Self::Standing(standing) if standing.leader().is_some() => standing.fmt(f),
+            Self::Standing(standing) => {
+                write!(f, "nobody assigns addresses now, what is assigned stays: {standing}")
+            }
+            Self::Waiting { service, why } => write!(f, "{service} waits for an address: {why}"),
+            Self::Unreleased { addresses, silent } => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{} cannot be handed out again before {} is heard, who may still announce them; \
+                     if it is gone for good, leave it out of --founders and start the others anew",
+                    addresses.join(", "),
+                    Names(silent)
+                )
+            }
             Self::Alive(Alive { nodes, stale: None }) => {
                 write!(f, "living nodes: {}", Names(nodes))
             }

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::pending,
     net::IpAddr,
     sync::Arc,
     time::Duration,
@@ -10,9 +11,13 @@ use tokio::{
     time::sleep,
 };
 
+use vipcast_announcer::{
+    agreement::{Agreed, Agreement},
+    clock::Clock,
+};
 use vipcast_plan::NodeName;
 
-use super::{Feed, InUse, StandaloneConfig, StandaloneEvent};
+use super::{Feed, InUse, StandaloneConfig, StandaloneEvent, agree::ByAgreement};
 use crate::{
     Alive, Diagnostic, Translation,
     assigner::{Assigner, Turn},
@@ -24,8 +29,8 @@ use crate::{
 const TRY_LOCK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
-    config: StandaloneConfig,
-    folder: StateFolder,
+    pub(super) config: StandaloneConfig,
+    pub(super) folder: StateFolder,
     assigner: Assigner,
     /// What was told of the manifests and still holds, by its text.
     told: BTreeMap<String, Diagnostic>,
@@ -39,7 +44,7 @@ pub(super) struct Runner {
     /// What the network is being asked for.
     probing: BTreeSet<IpAddr>,
     probed: mpsc::Sender<BTreeSet<IpAddr>>,
-    feed: Feed,
+    pub(super) feed: Feed,
     events: mpsc::Sender<StandaloneEvent>,
 }
 
@@ -77,12 +82,31 @@ impl Runner {
         mut assignments: watch::Receiver<()>,
         mut probes: mpsc::Receiver<BTreeSet<IpAddr>>,
     ) {
+        let agreement = self.config.agreement.clone();
+        let mut views = agreement.as_ref().map(Agreement::views);
+        let by = agreement.map(|a| ByAgreement::new(a, &self.folder, self.config.lost_state));
+        let (mut agreed, fault) = by.map_or((None, None), |(by, fault)| (Some(by), fault));
+        if let Some(fault) = fault {
+            self.tell_fault(fault).await;
+        }
         loop {
             let snapshot = snapshots.borrow_and_update().clone().unwrap_or_default();
             let alive = living.borrow_and_update().clone();
             assignments.mark_unchanged();
-            let waits_for_lock = self.step(&snapshot, alive).await;
+            let (waits_for_lock, again) = match agreed.take() {
+                Some(by) => {
+                    let view = views.as_mut().map(|views| Arc::clone(&views.borrow_and_update()));
+                    let Some(view) = view else { return };
+                    let (by, again) = self.step_agreed(by, &snapshot, &view).await;
+                    agreed = Some(by);
+                    (false, again)
+                }
+                None => (self.step(&snapshot, alive).await, None),
+            };
+            let wait = again.map(|at| at.saturating_duration_since(Clock::now()));
             tokio::select! {
+                () = changed(&mut views) => {}
+                () = sleep(wait.unwrap_or_default()), if wait.is_some() => {}
                 Ok(()) = snapshots.changed() => {}
                 Ok(()) = living.changed() => {}
                 Ok(()) = assignments.changed() => {}
@@ -170,7 +194,7 @@ impl Runner {
     }
 
     /// Keeps a copy of what was accepted, to serve when the folder cannot be read after a restart.
-    async fn store(&mut self, snapshot: &Arc<Snapshot>) {
+    pub(super) async fn store(&mut self, snapshot: &Arc<Snapshot>) {
         if self.stored.as_ref() == Some(snapshot) || snapshot.folder.is_none() {
             return;
         }
@@ -179,16 +203,17 @@ impl Runner {
                 self.stored = Some(Arc::clone(snapshot));
                 self.told_copy = None;
             }
-            Err(error) => {
-                let fault = error.to_string();
-                if self.told_copy.replace(fault.clone()).as_ref() != Some(&fault) {
-                    self.tell(StandaloneEvent::CopyFault(fault)).await;
-                }
-            }
+            Err(error) => self.tell_fault_of_copy(error.to_string()).await,
         }
     }
 
-    async fn tell_found(&mut self, snapshot: &Snapshot, translated: &[Diagnostic]) {
+    pub(super) async fn tell_fault_of_copy(&mut self, fault: String) {
+        if self.told_copy.replace(fault.clone()).as_ref() != Some(&fault) {
+            self.tell(StandaloneEvent::CopyFault(fault)).await;
+        }
+    }
+
+    pub(super) async fn tell_found(&mut self, snapshot: &Snapshot, translated: &[Diagnostic]) {
         let found = snapshot.diagnostics.iter().chain(translated);
         let now: BTreeMap<String, Diagnostic> =
             found.map(|diagnostic| (diagnostic.to_string(), diagnostic.clone())).collect();
@@ -238,8 +263,18 @@ impl Runner {
         }
     }
 
-    async fn tell(&self, event: StandaloneEvent) {
+    pub(super) async fn tell(&self, event: StandaloneEvent) {
         // Nobody listens any more: nothing is lost that anybody wants.
         let _ = self.events.send(event).await;
     }
+}
+
+/// Waits until what is agreed changes; for ever where nothing is.
+async fn changed(views: &mut Option<watch::Receiver<Arc<Agreed>>>) {
+    if let Some(views) = views
+        && views.changed().await.is_ok()
+    {
+        return;
+    }
+    pending::<()>().await;
 }

@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    io::{self, Seek as _, SeekFrom, Write as _},
     path::Path,
 };
 
@@ -19,6 +19,13 @@ pub trait Disk {
     ///
     /// As the system says.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// Puts bytes at a place in a file, which ends behind them. Nothing of it is sure to last.
+    ///
+    /// # Errors
+    ///
+    /// As the system says.
+    fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes what was written to a file last.
     ///
@@ -57,6 +64,13 @@ impl Disk for OsDisk {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+        file.write_all(bytes)
+    }
+
+    fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+        file.set_len(at)?;
+        file.seek(SeekFrom::Start(at))?;
         file.write_all(bytes)
     }
 

@@ -61,6 +61,7 @@ pub enum StateError {
 /// assignments.json            who was given which addresses; written by the holder of the lock alone
 /// assigner.lock               held by the one node that assigns
 /// manifests.NODE.json         the objects that this node served last
+/// agreed.NODE                 what this node has promised and accepted, where nodes agree
 /// life.NODE                   how often it has started: a number that only rises
 /// *.corrupt-N                 what could not be read, set aside
 /// ```
@@ -148,6 +149,10 @@ impl<D: Disk> StateFolder<D> {
     /// A folder on another disk than the system's, for tests.
     pub fn on_disk(dir: impl Into<PathBuf>, node: &str, disk: D) -> Self {
         Self { dir: dir.into(), node: node.to_owned(), disk }
+    }
+
+    pub(super) const fn disk(&self) -> &D {
+        &self.disk
     }
 
     /// Where it is.
@@ -264,7 +269,7 @@ impl<D: Disk> StateFolder<D> {
     }
 
     /// Keeps the bytes of a corrupt file under another name.
-    fn copy_aside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
+    pub(super) fn copy_aside(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StateError> {
         for number in 1_u32.. {
             let aside = format!("{name}.corrupt-{number}");
             let path = self.dir.join(&aside);

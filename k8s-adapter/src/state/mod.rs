@@ -1,11 +1,13 @@
 //! The state folder: what must outlive a restart.
 
+mod agreed;
 mod assignments;
 mod disk;
 mod folder;
 mod life;
 mod manifests;
 
+pub use agreed::AgreedFile;
 pub use assignments::Assignments;
 pub use disk::{Disk, OsDisk};
 pub use folder::{StateError, StateFolder, StateLock};

@@ -17,6 +17,7 @@ pub(crate) fn a_wrong_key_is_refused() -> TestResult {
     let wrong = key_file(dir.path(), "wrong", OTHER)?;
     let mut command = cluster.plain_command("node-b");
     command.arg("--state").arg(cluster.own_state("node-b")).arg("--key-file").arg(&wrong);
+    command.args(["--founders", "node-a,node-b"]);
     cluster.start_command("node-b", command)?;
     let refused =
         "a beacon on 172.18.0.0/16 is refused: its signature is wrong: compare the key files";

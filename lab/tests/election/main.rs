@@ -1,5 +1,8 @@
 //! Nodes that elect by beacons, on a real network: who answers, who takes over, who stays silent.
 
+#![allow(clippy::disallowed_methods, reason = "real nodes agree in real time")]
+
+mod agreement;
 mod common;
 mod forgery;
 mod keys;
@@ -59,6 +62,22 @@ fn main() -> ExitCode {
         .needs_tool("nft"),
         test("beacons go to a list of nodes", transport::beacons_to_peers),
         test("nodes without IPv4 elect by IPv6", transport::beacons_over_ipv6),
+        test(
+            "a partition delays assignments, and no address serves two services",
+            agreement::a_partition_delays_assignments,
+        ),
+        test(
+            "assignments outlive all nodes, and the loss of one state",
+            agreement::assignments_outlive_nodes_and_a_lost_state,
+        ),
+        test(
+            "a released address rests while a member is away",
+            agreement::a_released_address_rests_while_a_member_is_away,
+        ),
+        test(
+            "without founders the first founds alone",
+            agreement::without_founders_the_first_founds_alone,
+        ),
         test("who has an address, since when, and who knows it", who_has::who_has),
     ])
 }

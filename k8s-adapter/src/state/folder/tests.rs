@@ -66,6 +66,14 @@ impl Disk for FragileDisk {
         self.step(|inner| drop(inner.now.insert(path.to_owned(), bytes.to_vec())))
     }
 
+    fn append(&self, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.step(|inner| {
+            let file = inner.now.entry(path.to_owned()).or_default();
+            file.truncate(usize::try_from(at).expect("it is short"));
+            file.extend(bytes);
+        })
+    }
+
     fn sync(&self, path: &Path) -> io::Result<()> {
         self.step(|inner| {
             let bytes = inner.now.get(path).cloned().expect("it was written");

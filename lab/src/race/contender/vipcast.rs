@@ -43,7 +43,8 @@ pub(in super::super) fn start(
         let state: PathBuf = world.dir().join(format!("state-{}", node.name()));
         let mut command = Command::new(program);
         command.arg("run").arg("--manifests").arg(&manifests).arg("--state").arg(state);
-        command.args(["--node", node.name(), "--deliver", "local", "--insecure"]);
+        // Each service asks for its address, so that nodes need not agree first.
+        command.args(["--node", node.name(), "--deliver", "local", "--insecure", "--shared-state"]);
         command.args(["--election", "beacon", "--beacon-port", &PORT.to_string()]);
         command.arg("--beacon-interval").arg(format!("{}ms", settings.interval.as_millis()));
         if !settings.burst {
