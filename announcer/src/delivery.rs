@@ -166,6 +166,20 @@ impl Drop for KernelSilence {
     }
 }
 
+/// Takes away the guard that a killed run has left, for a run that wants none, and before it the
+/// addresses of that run; `None` if there is no guard. Who may not look has none either: nothing of
+/// ours can have been set there.
+pub(crate) fn sweep_guard() -> Result<Option<Vec<IpAddr>>, LocalServingError> {
+    match Guard::is_left() {
+        Ok(true) => {}
+        Ok(false) | Err(GuardError::NotPermitted | GuardError::Unsupported) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let swept = LocalDelivery::open()?.sweep()?;
+    Guard::remove()?;
+    Ok(Some(swept))
+}
+
 fn ipv4<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> BTreeSet<Ipv4Addr> {
     let only = |address: &IpAddr| match address {
         IpAddr::V4(address) => Some(*address),

@@ -12,6 +12,7 @@ mod elector;
 mod handshake;
 mod host;
 mod links;
+mod outgoing;
 mod outlets;
 mod report;
 mod sockets;

@@ -13,7 +13,7 @@ use vipcast_election as election;
 use vipcast_plan::{Intent, NodeName};
 
 use crate::{
-    delivery::{KernelSilence, LocalServing, LocalServingError},
+    delivery::{KernelSilence, LocalServing, LocalServingError, sweep_guard},
     layer2::{Control, Layer2, Layer2Config},
     os::{InstanceLock, LockError},
     reports::Report,
@@ -32,6 +32,7 @@ pub struct Node {
     control: Control,
     prober: Prober,
     swept: Vec<IpAddr>,
+    swept_guard: bool,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), LocalServingError>>,
 }
@@ -104,11 +105,17 @@ impl Node {
     ) -> Result<Self, StartError> {
         // Before orphans are swept: they may be another instance's.
         let lock = InstanceLock::acquire()?;
+        let mut swept_guard = false;
         let (serving, swept) = match config.deliver {
-            Deliver::None => (None, Vec::new()),
             Deliver::Local => {
                 let (serving, swept) = LocalServing::open()?;
                 (Some(serving), swept)
+            }
+            Deliver::None if config.guard => (None, Vec::new()),
+            Deliver::None => {
+                let swept = sweep_guard()?;
+                swept_guard = swept.is_some();
+                (None, swept.unwrap_or_default())
             }
         };
         let silence = match config.deliver {
@@ -123,7 +130,7 @@ impl Node {
         let (stop, stopped) = oneshot::channel();
         let runner = Runner::new(config.name, elected, layer2, serving, silence, sender);
         let task = tokio::spawn(runner.run(intents, members, asked, stopped, lock));
-        Ok(Self { reports, control, prober: Prober::new(ask), swept, stop, task })
+        Ok(Self { reports, control, prober: Prober::new(ask), swept, swept_guard, stop, task })
     }
 
     /// The latest report. Receivers see every state that lasts, and may miss those in between.
@@ -148,6 +155,13 @@ impl Node {
     #[must_use]
     pub fn swept(&self) -> &[IpAddr] {
         &self.swept
+    }
+
+    /// Whether the kernel guard of a killed run was found at the start, and removed: this one wants
+    /// none.
+    #[must_use]
+    pub const fn swept_guard(&self) -> bool {
+        self.swept_guard
     }
 
     /// Hands over what others can take, where nodes elect by beacons; falls silent; and takes away

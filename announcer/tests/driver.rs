@@ -1,11 +1,16 @@
 //! The driver of real time and the simulator serve a machine alike: the same inputs at the same
 //! times give the same transcript.
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    net::Ipv4Addr,
+    time::Duration,
+};
 
 use vipcast_announcer::driver::{Flow, Outlet, pump};
 use vipcast_arp_ndp::{
-    ArpOperation, ArpPacket, Claim, Event, Frame, LeaseId, LinkId, MacAddr, Responder,
+    ArpOperation, ArpPacket, Claim, Event, Frame, LeaseId, LinkId, MacAddr, Rate, Responder,
     ResponderConfig,
 };
 use vipcast_sans_io::{Instant, Machine};
@@ -175,4 +180,54 @@ fn the_driver_and_the_simulator_give_the_same_transcript() {
     if let Some(difference) = simulated.first_difference(&driven(&inputs)) {
         panic!("{difference}");
     }
+}
+
+/// A network that takes its time for each frame.
+struct Slow {
+    now: Cell<Instant>,
+    /// What was said, and when.
+    said: RefCell<Vec<(Instant, ArpPacket)>>,
+}
+
+const A_FRAME: Duration = Duration::from_micros(100);
+const GATEWAY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+
+impl Outlet<Responder> for &Slow {
+    fn transmit(&mut self, _: LinkId, bytes: &[u8]) -> Flow {
+        self.now.set(self.now.get() + A_FRAME);
+        self.said.borrow_mut().push((self.now.get(), ArpPacket::decode(bytes).unwrap()));
+        Flow::Open
+    }
+    fn event(&mut self, _: Event) {}
+}
+
+#[test]
+fn a_first_round_that_outlasts_a_lease_leaves_before_any_repeat() {
+    const COUNT: u32 = 10_000;
+    let life = Duration::from_secs(1);
+    let slow = Slow { now: Cell::new(Instant::ZERO), said: RefCell::default() };
+    let mut config = ResponderConfig::default();
+    config.pace = Rate::UNLIMITED;
+    let mut responder = Responder::new(config);
+    responder.set_link(Instant::ZERO, LINK, OURS);
+    responder.set_gateways(Instant::ZERO, LINK, &[GATEWAY.into()]);
+    responder.renew(LeaseId(0), Instant::ZERO + life);
+    for address in (0x0a00_0000..).take(COUNT as usize).map(Ipv4Addr::from_bits) {
+        let claim = Claim { address: address.into(), link: LINK, epoch: 1, lease: LeaseId(0) };
+        responder.grant(Instant::ZERO, claim);
+    }
+    let mut buf = Vec::new();
+    while slow.said.borrow().len() < 5 * COUNT as usize {
+        // What a thread does between two pumps.
+        responder.renew(LeaseId(0), slow.now.get() + life);
+        let due = pump(&mut responder, || slow.now.get(), &mut buf, &mut &slow);
+        slow.now.set(slow.now.get().max(due.unwrap()));
+    }
+    let said = slow.said.into_inner();
+    let (first, _) = said.split_at(2 * COUNT as usize);
+    assert_eq!(first.last().unwrap().0, Instant::ZERO + A_FRAME * 2 * COUNT, "2 s");
+    let about: BTreeSet<_> = first.iter().map(|(_, arp)| (arp.sender, arp.target)).collect();
+    assert_eq!(about.len(), first.len(), "each was said once");
+    let questions = first.iter().filter(|(_, arp)| arp.target == GATEWAY).count();
+    assert_eq!(questions, COUNT as usize, "each address has asked the gateway");
 }

@@ -90,8 +90,8 @@ struct Held {
     tenure: u64,
     lease: LeaseId,
     /// Announcements that are not made yet, in the plain form and by reply.
-    plain_left: u32,
-    replies_left: u32,
+    plain_left: u16,
+    replies_left: u16,
     /// When the address was last defended.
     defended: Option<Instant>,
 }

@@ -42,6 +42,9 @@ mutant nobody-may-name-an-address ndp::tests::what_linux_refuses_is_refused_by_n
     's/(to != solicited_node(target) || source_mac.is_some())/(to != solicited_node(target))/'
 mutant owners-do-not-override $true_and_owed ndp.rs \
     's/overriding: true,/overriding: false,/'
+mutant routers-are-told-to-replace \
+    $here::ndp::routers_that_do_not_know_an_address_are_told_and_nothing_of_theirs_is_replaced ndp.rs \
+    's/overriding: false,/overriding: true,/'
 mutant a-renewed-lease-is-not-announced $true_and_owed responder.rs \
     's/ended.is_some_and(|ended| ended <= now)/ended.is_some_and(|_| false)/'
 mutant a-link-that-is-back-is-not-announced $true_and_owed responder.rs \
@@ -59,12 +62,15 @@ mutant the-defence-is-a-weapon \
     responder/conflict.rs 's/held.defended.is_none_or(|last| now >= last + interval)/interval >= interval/'
 mutant repeats-go-before-firsts $here::announce::a_new_address_does_not_wait_for_the_repeats_of_others \
     responder/announce.rs 's/Class::First, key, What::Announce/Class::Later, key, What::Announce/'
+mutant questions-wait-for-announcements \
+    $here::announce::all_first_announcements_and_gateway_questions_leave_before_any_repeat \
+    responder/acknowledge.rs 's/if gateway { Class::First }/if gateway { Class::Later }/'
 mutant the-pace-is-ignored \
     $here::announce::each_link_has_a_pace_of_its_own_and_no_second_has_more_frames \
     responder/pace.rs 's/if ready > now {/if ready > now \&\& rate.burst == 0 {/'
 mutant requesters-fill-the-memory properties/a_flood_of_anything_fills_nothing lru.rs \
     's/self.slots.len() < self.capacity/self.slots.len() < usize::MAX/'
 mutant one-flooder-silences-all $here::limit::a_flooder_is_held_to_its_rate_and_silences_nobody_else responder/limit.rs \
-    's/touch(requester, Bucket::default)/touch(MacAddr::ZERO.max(requester).min(MacAddr::ZERO), Bucket::default)/'
+    's/touch(number(requester), Bucket::default)/touch(number(requester).min(0), Bucket::default)/'
 
 finish

@@ -28,6 +28,10 @@ use crate::{
     who_has,
 };
 
+/// Said where [`Node::swept_guard`].
+pub(crate) const GUARD_SWEPT: &str = "the kernel guard of a killed run was found and removed: this run \
+                                      wants none (--guard)";
+
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task
     // does not hold up the other.
@@ -63,6 +67,9 @@ async fn serve(args: &RunArgs, printer: &mut Printer) -> Result<()> {
     for address in node.swept() {
         let text = format!("swept {address}: it was left on this machine by a killed run");
         printer.print(Line::new("swept", text).with("address", address.to_string()));
+    }
+    if node.swept_guard() {
+        printer.print(Line::new("guardSwept", GUARD_SWEPT));
     }
 
     if let Some(register) = &agreed {

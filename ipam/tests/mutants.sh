@@ -46,8 +46,6 @@ mutant newcomers-are-not-told $what_if allocator/what_if.rs \
     's/if self.ledger.find(&record.owner).is_none() {/if false {/'
 mutant a-remembered-number-is-believed $model allocator/shares.rs \
     's/is_some_and(|it| it.0 == address)/is_some()/'
-mutant a-remembered-number-is-believed-too $any_order allocator/shares.rs \
-    's/is_some_and(|it| it.0 == address)/is_some()/'
 mutant consent-is-lost-beside-one-port $model allocator/record.rs \
     's/if usual && namespaces.is_empty() =>/if usual \&\& (true || namespaces.is_empty()) =>/'
 

@@ -5,6 +5,7 @@ mod elect;
 mod filters;
 mod gateways;
 mod network;
+mod receive;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,10 +16,10 @@ use std::{
 };
 
 use tokio::sync::{mpsc, watch};
-use vipcast_arp_ndp::{Claim, Frame, LinkId, Responder};
+use vipcast_arp_ndp::{Claim, LinkId, Responder};
 use vipcast_election::{NodeName, Segment, Unit};
 use vipcast_plan::LinkName;
-use vipcast_sans_io::{Instant, Machine};
+use vipcast_sans_io::Instant;
 
 use self::{filters::Filters, gateways::Gateways};
 use super::{
@@ -28,12 +29,13 @@ use super::{
     connects::Connects,
     elector::Elector,
     lock,
+    outgoing::Outgoing,
     outlets::Wire,
     sockets::{BEACON, CONNECT, Sockets, link_of},
 };
 use crate::{
     clock::Clock,
-    driver::pump,
+    driver::{Flow, Outlet, pump},
     os::{AbortOnUnwind, FrameBatch, GroupMemberships, Poller, Timer, netlink::LinkWatch},
 };
 
@@ -53,6 +55,7 @@ pub(super) struct Host {
     filter: LinkFilter,
     frame: Vec<u8>,
     batch: FrameBatch,
+    outgoing: Outgoing,
     buf: Vec<u8>,
 
     me: NodeName,
@@ -72,6 +75,8 @@ pub(super) struct Host {
     /// Until when each conflict goes on.
     conflicts_until: BTreeMap<(IpAddr, LinkName), Instant>,
     alarms: Alarms,
+    /// When the elector wants to be called next.
+    election_due: Option<Instant>,
     claims_version: u64,
     peers_looked_at: Instant,
     responder: Responder,
@@ -98,9 +103,6 @@ const LINKS: u64 = u64::MAX - 2;
 
 /// When to try again after a transport was full; a packet socket does not say when it has room.
 const RETRY_FULL: Duration = Duration::from_millis(1);
-
-/// More frames than wait in the receive buffer of a socket, even if each is as small as can be.
-const RECEIVE_QUEUE: usize = 1_024;
 
 /// How often the counters are told at most.
 const COUNTERS_EVERY: Duration = Duration::from_millis(100);
@@ -129,6 +131,7 @@ impl Host {
             filter: config.links,
             frame: vec![0; 2048],
             batch: FrameBatch::new(),
+            outgoing: Outgoing::default(),
             buf: Vec::new(),
             me: config.me,
             connects: config.election.proves_by_tcp().then(Connects::new).transpose()?,
@@ -141,6 +144,7 @@ impl Host {
             unlisted: BTreeSet::new(),
             conflicts_until: BTreeMap::new(),
             alarms: Alarms::default(),
+            election_due: None,
             claims_version: 0,
             peers_looked_at: Instant::ZERO,
             responder: Responder::new(config.responder),
@@ -167,13 +171,17 @@ impl Host {
 
     fn serve(&mut self) -> io::Result<()> {
         self.look_at_links()?;
+        self.elect();
         self.turn()?;
         let mut ready = Vec::new();
         loop {
             self.poller.wait(&mut ready)?;
-            self.drop_what_is_old()?;
+            let now = Clock::now();
+            self.drop_what_is_old(now)?;
             // Due timers before any input: who slept past its tokens holds nothing now.
-            self.elect();
+            if self.election_due.is_some_and(|due| due <= now) {
+                self.elect();
+            }
             for &source in &ready {
                 match source {
                     TIMER => {
@@ -206,28 +214,12 @@ impl Host {
                     number => self.receive(number)?,
                 }
             }
+            // Questions for addresses are no news for the elector.
+            if !ready.iter().all(|&source| is_of_frames(source)) || !self.asked.is_empty() {
+                self.elect();
+            }
             self.turn()?;
         }
-    }
-
-    /// After a gap in the loop's own clock, what waits in the sockets was asked of a node that no
-    /// longer holds anything.
-    fn drop_what_is_old(&mut self) -> io::Result<()> {
-        let late = |due: Instant| Clock::now() > due + self.gap;
-        if !self.due.is_some_and(late) {
-            return Ok(());
-        }
-        for socket in self.sockets.values() {
-            // As many as a receive buffer holds: under a flood, what comes after is new.
-            for _ in 0..RECEIVE_QUEUE {
-                if received(socket.recv(&mut self.frame))?.is_none() {
-                    break;
-                }
-            }
-        }
-        self.report.gaps += 1;
-        self.dirty = true;
-        Ok(())
     }
 
     /// Takes the commands; `false` to stop.
@@ -302,39 +294,15 @@ impl Host {
         self.dirty = true;
     }
 
-    /// Reads at most one batch, so that no link starves another and the clock is looked at often.
-    fn receive(&mut self, number: u64) -> io::Result<()> {
-        let link = LinkId(link_of(number));
-        let Some(socket) = self.sockets.get(&number) else { return Ok(()) };
-        if received(socket.recv_batch(&mut self.batch).map(Some))? != Some(true) {
-            return Ok(());
-        }
-        let now = Clock::now();
-        for (tag, bytes) in self.batch.frames() {
-            // The tag holds the priority too.
-            let vlan = tag.map(|tag| tag & 0xfff);
-            self.responder.handle_input(now, Frame { link, vlan, bytes });
-        }
-        for at in 0..self.batch.frames().count() {
-            if self.asked.is_empty() {
-                break;
-            }
-            let Some((_, bytes)) = self.batch.frames().nth(at) else { break };
-            let len = bytes.len();
-            self.frame[..len].copy_from_slice(bytes);
-            self.notice_answer(now, link, len);
-        }
-        Ok(())
-    }
-
     /// Lets everything move that can, then sleeps no longer than the machines allow.
     fn turn(&mut self) -> io::Result<()> {
-        let election_due = self.elect();
         let (sockets, report) = (&self.sockets, &mut self.report);
         let asking = &mut self.asking;
         let claimed = &self.claimed;
         let mut outlet = Wire {
             sockets,
+            outgoing: &mut self.outgoing,
+            leases: &self.shared.leases,
             report,
             asking,
             claimed,
@@ -343,7 +311,12 @@ impl Host {
             later: false,
             full: false,
         };
-        let responder_due = pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet);
+        let left = outlet.outgoing.left_over();
+        let responder_due = if left.map(|built| outlet.flush(built)) == Some(Flow::Full) {
+            None
+        } else {
+            pump(&mut self.responder, Clock::now, &mut self.buf, &mut outlet)
+        };
         self.dirty |= outlet.dirty;
         self.later |= outlet.later;
         let conflicts = std::mem::take(&mut outlet.conflicts);
@@ -351,7 +324,7 @@ impl Host {
         self.note_conflicts(Clock::now(), conflicts);
         let retry = full.then(|| Clock::now() + RETRY_FULL);
         let counters_due = self.tell();
-        self.due = [election_due, responder_due, retry].into_iter().flatten().min();
+        self.due = [self.election_due, responder_due, retry].into_iter().flatten().min();
         let looks = self.look_again.into_iter().chain([self.gateways.due()]);
         let looks = looks.chain(self.alarms.due());
         let looks = looks.chain(self.conflicts_until.values().min().copied());
@@ -389,10 +362,7 @@ impl Host {
     }
 }
 
-/// A link that went down or away under a socket is told by the link watch; it is no reason to stop.
-fn received<T>(result: io::Result<Option<T>>) -> io::Result<Option<T>> {
-    result.or_else(|error| match error.raw_os_error() {
-        Some(libc::ENETDOWN | libc::ENODEV | libc::ENXIO) => Ok(None),
-        _ => Err(error),
-    })
+/// Whether it is a packet socket, and not a timer, a command, a change of links, a beacon or a handshake.
+fn is_of_frames(source: u64) -> bool {
+    ![TIMER, WAKER, LINKS].contains(&source) && source & (BEACON | CONNECT) == 0
 }

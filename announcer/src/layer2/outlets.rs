@@ -13,16 +13,16 @@ use vipcast_election::{
     beacon::{BeaconElection, BeaconTransmit},
 };
 use vipcast_plan::LinkName;
+use vipcast_sans_io::Instant;
 
 use super::{
-    Check, ClaimKey, ConflictSeen, Heard, Layer2Report, Leases,
-    beacons::Beacons,
-    lock,
-    sockets::{Sockets, socket_number},
+    Check, ClaimKey, ConflictSeen, Heard, Layer2Report, Leases, beacons::Beacons, lock,
+    outgoing::Outgoing, sockets::Sockets,
 };
 use crate::{
+    clock::Clock,
     driver::{Flow, Outlet},
-    os::{FrameKind, Sent},
+    os::Sent,
 };
 
 /// Where the elector's tokens and beacons go.
@@ -89,6 +89,8 @@ impl Outlet<BeaconElection> for Tokens<'_> {
 /// Where the responder's frames go.
 pub(super) struct Wire<'a> {
     pub(super) sockets: &'a Sockets,
+    pub(super) outgoing: &'a mut Outgoing,
+    pub(super) leases: &'a Mutex<Leases>,
     pub(super) report: &'a mut Layer2Report,
     /// Checks that have no verdict yet.
     pub(super) asking: &'a mut BTreeSet<(IpAddr, LinkId)>,
@@ -102,17 +104,15 @@ pub(super) struct Wire<'a> {
 }
 
 impl Outlet<Responder> for Wire<'_> {
-    /// A frame that the kernel refuses is lost, as any frame may be: the asker asks again.
     fn transmit(&mut self, link: LinkId, frame: &[u8]) -> Flow {
-        // A packet socket sends whatever it is given: that of ARP carries both protocols.
-        let socket = self.sockets.get(&socket_number(link.0, FrameKind::Arp));
-        match socket.map(|socket| socket.send(frame)) {
-            Some(Ok(Sent::Full)) => {
-                self.full = true;
-                Flow::Full
-            }
-            _ => Flow::Open,
-        }
+        self.outgoing.push(link, frame)
+    }
+
+    fn flush(&mut self, built: Instant) -> Flow {
+        let leases = lock(self.leases);
+        let flow = self.outgoing.send(built, Clock::now(), &leases, self.sockets);
+        self.full |= flow == Flow::Full;
+        flow
     }
 
     fn event(&mut self, event: vipcast_arp_ndp::Event) {

@@ -39,4 +39,4 @@ pub use groups::{GroupMemberships, Membership};
 pub use guard::{Guard, GuardError};
 pub use handshake::{HandshakeSocket, ReservedPort};
 pub use lock::{InstanceLock, LockError};
-pub use packet::{FrameBatch, PacketSocket, PacketType, Received, Sent, Statistics};
+pub use packet::{FrameBatch, PacketSocket, PacketType, Received, SendBatch, Sent, Statistics};

@@ -1,5 +1,7 @@
+mod batch;
+
 use std::{
-    fmt, io,
+    io,
     os::fd::{AsFd, BorrowedFd},
 };
 
@@ -7,9 +9,10 @@ use ipnet::IpNet;
 use rustix::{io::Errno, net::SendFlags};
 use socket2::{Domain, Socket, Type};
 
+pub use self::batch::{FrameBatch, SendBatch};
 use super::{
     filter::{self, FrameKind},
-    sys::{self, PacketMeta},
+    sys,
 };
 
 /// Raw Ethernet frames of one link and one neighbour protocol (`AF_PACKET`).
@@ -160,6 +163,36 @@ impl PacketSocket {
         }
     }
 
+    /// Sends the frames of a batch in their order, in one system call; never waits. None is left in
+    /// the batch but those that found the queue full, which may be tried again.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); what was left of the batch is dropped.
+    pub fn send_batch(&self, batch: &mut SendBatch) -> io::Result<Sent> {
+        while !batch.is_empty() {
+            let sent = match batch.len() {
+                1 => self.send(batch.frames().next().unwrap_or_default()).map(|sent| match sent {
+                    Sent::Queued => 1,
+                    Sent::Full => 0,
+                }),
+                _ => match sys::send_packets(self.socket.as_fd(), batch.frames()) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) if is_full(&error) => Ok(0),
+                    sent => sent,
+                },
+            };
+            match sent {
+                Ok(0) => return Ok(Sent::Full),
+                Ok(sent) => batch.take(sent),
+                Err(error) => {
+                    batch.clear();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Sent::Queued)
+    }
+
     /// Frames received and dropped since the last call, which resets both.
     ///
     /// # Errors
@@ -173,42 +206,6 @@ impl PacketSocket {
     #[must_use]
     pub const fn kind(&self) -> FrameKind {
         self.kind
-    }
-}
-
-/// Frames that were received together, each cut off after 2,048 bytes.
-pub struct FrameBatch {
-    buffers: Box<[[u8; sys::SLOT]; sys::SLOTS]>,
-    metas: [PacketMeta; sys::SLOTS],
-    count: usize,
-}
-
-impl FrameBatch {
-    /// One without a frame.
-    #[must_use]
-    pub fn new() -> Self {
-        let none = PacketMeta { len: 0, packet_type: 0, vlan_tci: None };
-        let buffers = Box::new([[0; sys::SLOT]; sys::SLOTS]);
-        Self { buffers, metas: [none; sys::SLOTS], count: 0 }
-    }
-
-    /// The frames in their order, each with the tag (TCI) that was stripped off it, as in
-    /// [`Received::vlan`].
-    pub fn frames(&self) -> impl Iterator<Item = (Option<u16>, &[u8])> {
-        let both = self.metas.iter().zip(self.buffers.iter()).take(self.count);
-        both.map(|(meta, buffer)| (meta.vlan_tci, buffer.get(..meta.len).unwrap_or(buffer)))
-    }
-}
-
-impl Default for FrameBatch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for FrameBatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.frames()).finish()
     }
 }
 
@@ -232,4 +229,8 @@ impl From<u8> for PacketType {
 
 fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::ENOBUFS))
 }

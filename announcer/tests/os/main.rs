@@ -53,6 +53,7 @@ fn main() -> ExitCode {
             solicitations_pass_and_other_ipv6_does_not,
             targets_narrow_the_filter_and_widen_it_again,
             many_frames_are_taken_at_once_in_their_order,
+            many_frames_are_sent_at_once_in_their_order,
             frames_that_find_the_queue_full_are_counted,
             a_link_that_goes_down_and_up_is_heard_again,
             a_missing_link_is_an_error;

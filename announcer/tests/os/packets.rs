@@ -3,7 +3,9 @@ use std::{
     os::fd::AsFd,
 };
 
-use vipcast_announcer::os::{FrameBatch, FrameKind, PacketSocket, PacketType, Sent, Statistics};
+use vipcast_announcer::os::{
+    FrameBatch, FrameKind, PacketSocket, PacketType, SendBatch, Sent, Statistics,
+};
 
 use crate::world::{HOST, HOST_MAC, Listener, PEER, PEER_MAC, VIP, World, arp, switch};
 
@@ -195,6 +197,45 @@ pub(crate) fn many_frames_are_taken_at_once_in_their_order() {
     }
     assert!(!host.recv_batch(&mut batch).unwrap());
     assert_eq!(batch.frames().count(), 0);
+}
+
+pub(crate) fn many_frames_are_sent_at_once_in_their_order() {
+    let world = World::new();
+    let host = world.host_socket(FrameKind::Arp);
+    let peer = world.peer_socket(FrameKind::Arp);
+    let question = |number: u8| {
+        let mut frame = arp(1, PEER, Ipv4Addr::new(10, 0, 0, number));
+        frame.resize(42 + usize::from(number % 3), 0);
+        frame
+    };
+    let mut batch = SendBatch::new();
+    assert_eq!(peer.send_batch(&mut batch).unwrap(), Sent::Queued, "nothing to send");
+    let mut listener = Listener::new(&host);
+    for numbers in [0..32_u8, 32..33, 33..40] {
+        for number in numbers.clone() {
+            assert!(batch.push(&question(number)));
+        }
+        assert_eq!(batch.len(), numbers.len());
+        assert!(batch.frames().eq(numbers.clone().map(question)));
+        assert_eq!(peer.send_batch(&mut batch).unwrap(), Sent::Queued);
+        assert!(batch.is_empty());
+        for number in numbers {
+            assert_eq!(listener.next().1, question(number));
+        }
+    }
+    for _ in 0..32 {
+        assert!(batch.push(&question(1)));
+    }
+    assert!(!batch.push(&question(2)), "no more than one call sends");
+
+    // A frame that is too long is refused, and those after it are not kept.
+    batch.clear();
+    for frame in [question(1), vec![0; 4_000], question(2)] {
+        assert!(batch.push(&frame));
+    }
+    assert!(peer.send_batch(&mut batch).is_err());
+    assert!(batch.is_empty());
+    assert_eq!(listener.next().1, question(1));
 }
 
 pub(crate) fn frames_that_find_the_queue_full_are_counted() {

@@ -18,8 +18,8 @@ impl Responder {
             return;
         };
         (held.plain_left, held.replies_left) = match key.1 {
-            IpAddr::V4(_) => (config.announcements, config.replies),
-            IpAddr::V6(_) => (config.advertisements, 0),
+            IpAddr::V4(_) => (count(config.announcements), count(config.replies)),
+            IpAddr::V6(_) => (count(config.advertisements), 0),
         };
         let (plain, replies) = (held.plain_left > 0, held.replies_left > 0);
         self.stop_announcing(key);
@@ -117,4 +117,9 @@ impl Responder {
         }
         Some(())
     }
+}
+
+/// So many and more are as good as no end.
+fn count(times: u32) -> u16 {
+    u16::try_from(times).unwrap_or(u16::MAX)
 }

@@ -1,7 +1,7 @@
 use alloc::collections::BTreeSet;
 use core::net::IpAddr;
 
-use hashbrown::{HashTable, hash_table::Entry};
+use hashbrown::{HashTable, hash_table};
 
 use super::{Held, Key};
 
@@ -11,17 +11,27 @@ use super::{Held, Key};
 /// The hash needs no secret: only the owner adds claims.
 #[derive(Debug, Default)]
 pub(super) struct Claims {
-    table: HashTable<(Key, Held)>,
+    table: HashTable<Entry>,
     order: BTreeSet<Key>,
 }
 
+/// In one line of a processor's cache: with many claims, to fetch it is most of what a look-up costs.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Entry {
+    key: Key,
+    held: Held,
+}
+
+const _: () = assert!(size_of::<Entry>() == 64, "it fits no more");
+
 impl Claims {
     pub(super) fn get(&self, key: &Key) -> Option<&Held> {
-        self.table.find(hash(key), |(other, _)| other == key).map(|(_, held)| held)
+        self.table.find(hash(key), |entry| entry.key == *key).map(|entry| &entry.held)
     }
 
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Held> {
-        self.table.find_mut(hash(key), |(other, _)| other == key).map(|(_, held)| held)
+        self.table.find_mut(hash(key), |entry| entry.key == *key).map(|entry| &mut entry.held)
     }
 
     pub(super) fn contains(&self, key: &Key) -> bool {
@@ -30,10 +40,12 @@ impl Claims {
 
     /// Adds a claim, or replaces one.
     pub(super) fn insert(&mut self, key: Key, held: Held) {
-        match self.table.entry(hash(&key), |(other, _)| *other == key, |(key, _)| hash(key)) {
-            Entry::Occupied(mut old) => old.get_mut().1 = held,
-            Entry::Vacant(room) => {
-                room.insert((key, held));
+        let found =
+            self.table.entry(hash(&key), |entry| entry.key == key, |entry| hash(&entry.key));
+        match found {
+            hash_table::Entry::Occupied(mut old) => old.get_mut().held = held,
+            hash_table::Entry::Vacant(room) => {
+                room.insert(Entry { key, held });
                 self.order.insert(key);
             }
         }
@@ -41,7 +53,7 @@ impl Claims {
 
     /// Removes a claim. Whether there was one.
     pub(super) fn remove(&mut self, key: &Key) -> bool {
-        let found = self.table.find_entry(hash(key), |(other, _)| other == key);
+        let found = self.table.find_entry(hash(key), |entry| entry.key == *key);
         if let Ok(entry) = found {
             entry.remove();
         }

@@ -8,7 +8,8 @@ use crate::{MacAddr, Refusal, ResponderConfig, lru::Lru, rate::Bucket};
 /// the others.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    requesters: Lru<MacAddr, Bucket>,
+    /// By their hardware addresses as numbers, which compare faster than octets.
+    requesters: Lru<u64, Bucket>,
     all: Bucket,
 }
 
@@ -24,7 +25,7 @@ impl Limiter {
         requester: MacAddr,
         config: &ResponderConfig,
     ) -> Result<(), Refusal> {
-        let own = self.requesters.touch(requester, Bucket::default);
+        let own = self.requesters.touch(number(requester), Bucket::default);
         if !own.is_none_or(|own| own.take(now, config.answers_per_requester)) {
             return Err(Refusal::RequesterRate);
         }
@@ -38,4 +39,9 @@ impl Limiter {
     pub(super) fn len(&self) -> usize {
         self.requesters.len()
     }
+}
+
+fn number(mac: MacAddr) -> u64 {
+    let [a, b, c, d, e, f] = mac.0;
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }

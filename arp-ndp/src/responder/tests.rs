@@ -290,6 +290,7 @@ fn the_queue_of_answers_is_bounded() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes long there")]
 fn a_thousand_addresses_live_by_one_renewal() {
     let mut responder = silent();
     for host in 0..1_000_u32 {

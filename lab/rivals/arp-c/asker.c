@@ -122,6 +122,14 @@ static void open_sockets(const char *interface) {
         perror(interface), exit(1);
 }
 
+/* How many answers found the queue full. */
+static void print_lost(void) {
+    struct tpacket_stats lost = { 0 };
+    socklen_t size = sizeof lost;
+    getsockopt(in, SOL_PACKET, PACKET_STATISTICS, &lost, &size);
+    printf("lost %u\n", lost.tp_drops);
+}
+
 static int by_size(const void *left, const void *right) {
     uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
     return a < b ? -1 : a > b;
@@ -175,11 +183,10 @@ static void flood(uint64_t rate, unsigned seconds) {
     }
     while (answer(50, NULL))
         answered++;
-    struct tpacket_stats lost = { 0 };
-    socklen_t size = sizeof lost;
-    getsockopt(in, SOL_PACKET, PACKET_STATISTICS, &lost, &size);
-    printf("asked %lu\nanswered %lu\nlost %u\n", (unsigned long)asked, (unsigned long)answered,
-           lost.tp_drops);
+    struct timespec spent;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    printf("asked %lu\nanswered %lu\ncpu_ns %ld%09ld\n", (unsigned long)asked,
+           (unsigned long)answered, (long)spent.tv_sec, spent.tv_nsec);
 }
 
 int main(int argc, char **argv) {
@@ -196,5 +203,6 @@ int main(int argc, char **argv) {
         flood((uint64_t)atoll(argv[5]), (unsigned)atoi(argv[6]));
     else
         return 2;
+    print_lost();
     return 0;
 }

@@ -61,6 +61,18 @@ pub(crate) fn by_flag() -> TestResult {
     Lan::end(&a)?;
     assert_eq!(who_answers(&lan, &both)?, both, "it is as it was before");
 
+    // One that is left where no guard is wanted any more is taken away at once.
+    let a = lan.run("node-a", &["--guard"])?;
+    a.wait_for_line("node node-b holds the address", LIMIT)?;
+    a.kill()?;
+    a.wait(LIMIT)?;
+    assert_eq!(who_answers(&lan, &[mac_b].into())?, [mac_b].into(), "the guard outlives it");
+    let a = lan.run("node-a", &[])?;
+    a.wait_for_line("the kernel guard of a killed run was found and removed", LIMIT)?;
+    a.wait_for_line(WARNING, LIMIT)?;
+    assert_eq!(who_answers(&lan, &both)?, both, "the kernel speaks again, and it is told");
+    Lan::end(&a)?;
+
     // Strict ARP is as good as the guard.
     let node = lan.node("node-a")?;
     node.set_sysctl("net.ipv4.conf.all.arp_ignore", "1")?;

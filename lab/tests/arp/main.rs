@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use vipcast_lab::harness::{self, test};
 
 fn main() -> ExitCode {
-    let mut tests = vec![
+    harness::main(vec![
         test("a takeover is acknowledged by gateway and client", gateways::acknowledged),
         test("a silent gateway is told, and heard when it is back", gateways::silent),
         test("no stranger's answer counts, and no answer twice", gateways::strangers_do_not_count),
@@ -41,19 +41,18 @@ fn main() -> ExitCode {
             .needs_tool("ip"),
         test("NDP moves the kernel's entries as our table says", neighbours::ndp_table)
             .needs_tool("ip"),
-        test("ARP is answered as the kernel does, and more strictly", questions::arp_table),
-        test("NDP is answered as the kernel does, and more strictly", questions::ndp_table),
+        test("ARP is answered as the kernel does, and more strictly", questions::arp_table)
+            .needs_tool("keepalived"),
+        test("NDP is answered as the kernel does, and more strictly", questions::ndp_table)
+            .needs_tool("keepalived"),
         test("tshark finds every ARP frame as the RFCs say", judge::arp).needs_tool("tshark"),
         test("tshark finds every NDP frame as the RFCs say", judge::ndp).needs_tool("tshark"),
         test("nothing leaves after a claim's end, stopped under a flood", fence::stopped),
-        test("one address is announced at once", || scale::announce(1)),
-        test("1,000 addresses are announced in their order", || scale::announce(1_000)),
-        test("all groups of 1,000 addresses are joined", scale::groups),
-    ];
-    if scale::is_long() {
-        tests.push(test("10,000 addresses are announced in their order", || {
-            scale::announce(10_000)
-        }));
-    }
-    harness::main(tests)
+        test("one address is announced at once", || scale::announce(1)).needs_tool("ip"),
+        test("1,000 addresses are announced in their order", || scale::announce(1_000))
+            .needs_tool("ip"),
+        test("10,000 addresses are announced in their order", || scale::announce(10_000))
+            .needs_tool("ip"),
+        test("all groups of 10,000 addresses are joined", scale::groups).needs_tool("ip"),
+    ])
 }

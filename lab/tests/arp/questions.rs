@@ -1,24 +1,49 @@
-//! The same frames to the kernel and to vipcast: who answers what. vipcast answers a little more where
-//! the RFCs want it, and a little less where the kernel's answer goes to many.
+//! The same frames to the kernel, to keepalived and to vipcast: who answers what. keepalived puts its
+//! addresses on the link and leaves the answers to its kernel. vipcast answers a little more where the
+//! RFCs want it, and a little less where the kernel's answer goes to many.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use vipcast_lab::{Capture, Frame, Host, Mac, harness::TestResult};
+use vipcast_lab::{Capture, Frame, Host, Mac, Process, harness::TestResult};
 
 use crate::{
     wire::{ALL_NODES, Arp, Nd, group_mac, link_layer},
     world::{LIMIT, Lan, Result, VIP, VIP6},
 };
 
-/// Whether somebody answers; `None` where it does not matter to us what the kernel does.
-type Answers = (Option<bool>, bool);
+/// Whether the kernel answers, keepalived, and vipcast.
+type Answers = [bool; 3];
 
-const BOTH: Answers = (Some(true), true);
-const NOBODY: Answers = (Some(false), false);
-const KERNEL: Answers = (Some(true), false);
+const ALL: Answers = [true, true, true];
+const NOBODY: Answers = [false, false, false];
+/// Not vipcast.
+const OTHERS: Answers = [true, true, false];
+const VIPCAST: Answers = [false, false, true];
+
+const WHO: [&str; 3] = ["the kernel", "keepalived", "vipcast"];
 
 const ASKER: Ipv4Addr = Ipv4Addr::new(172, 18, 7, 7);
 const ASKER6: Ipv6Addr = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 7);
+
+/// Who has not asked before.
+const STRANGER6: Ipv6Addr = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 9);
+
+/// keepalived's addresses.
+const THEIRS: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 20);
+const THEIRS6: Ipv6Addr = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, 0x20);
+
+/// keepalived on the second node, with the master's part and its first announcements behind it.
+fn keepalived(lan: &Lan) -> Result<Process> {
+    let capture = lan.net.lab.capture(&lan.net.lan)?;
+    let process = lan.keepalived("node-b", &[THEIRS.into(), THEIRS6.into()])?;
+    capture.wait_for("keepalived's announcement", LIMIT, |frame| {
+        frame.arp().is_some_and(|arp| arp.spa == THEIRS)
+    })?;
+    capture.wait_for("keepalived's advertisement", LIMIT, |frame| {
+        frame.ndp().is_some_and(|nd| nd.advertisement.is_some() && nd.target == THEIRS6)
+    })?;
+    Ok(process)
+}
 
 /// Who is asked: an address, and the hardware address of its host.
 #[derive(Clone, Copy)]
@@ -37,7 +62,7 @@ fn answers(frames: &[Frame], by: Mac, of: IpAddr) -> impl Iterator<Item = &Frame
         let answers = |arp: &vipcast_lab::Arp| arp.is_reply() && arp.tpa != arp.spa;
         let arp = frame.arp().is_some_and(|arp| answers(&arp) && IpAddr::from(arp.spa) == of);
         // A kernel may ask on its own account, as a router does that was told of a neighbour.
-        let asked_by_us = |to: Ipv6Addr| to.is_multicast() || to == ASKER6;
+        let asked_by_us = |to: Ipv6Addr| to.is_multicast() || [ASKER6, STRANGER6].contains(&to);
         let nd = frame.ndp().is_some_and(|nd| {
             nd.advertisement.is_some() && IpAddr::from(nd.target) == of && asked_by_us(nd.dst)
         });
@@ -75,13 +100,12 @@ fn answered(
 }
 
 fn check<Q: Clone>(
-    who: &str,
+    who: usize,
     lan: &Lan,
     cases: &[Case<Q>],
     good: &Q,
     sentinel: &[u8],
     asked: Asked<IpAddr>,
-    expected: impl Fn(Answers) -> Option<bool>,
 ) -> TestResult {
     let from = &lan.net.router;
     let mac = from.mac("eth0")?;
@@ -89,7 +113,7 @@ fn check<Q: Clone>(
     let mut wrong = Vec::new();
     for (what, build, answers) in cases {
         let frame = build(good.clone(), mac, asked.mac);
-        let Some(wanted) = expected(*answers) else { continue };
+        let wanted = answers[who];
         let mut count = usize::MAX;
         // An advertisement to all nodes may be an announcement that comes just then: they are seconds
         // apart, so it does not come twice.
@@ -99,6 +123,7 @@ fn check<Q: Clone>(
             }
         }
         if count != usize::from(wanted) {
+            let who = WHO[who];
             wrong.push(format!("{who}: {what}: {count} answers, wanted: {wanted}"));
         }
     }
@@ -113,17 +138,17 @@ const SENTINEL: Mac = Mac([2, 0, 0, 0, 0xee, 2]);
 
 #[rustfmt::skip]
 const ARP: &[Case<Arp>] = &[
-    ("a question", |q, _, _| q.bytes(), BOTH),
-    ("to the host alone", |q, _, host| Arp { destination: host, ..q }.bytes(), BOTH),
-    ("a probe", |q, _, _| Arp { spa: Ipv4Addr::UNSPECIFIED, ..q }.bytes(), BOTH),
-    ("from off the subnet", |q, _, _| Arp { spa: [198, 51, 100, 1].into(), ..q }.bytes(), BOTH),
-    ("from another than the frame's source", |q, _, _| Arp { sha: OTHER, ..q }.bytes(), BOTH),
-    ("hardware of IEEE 802", |q, _, _| Arp { hardware: 6, ..q }.bytes(), BOTH),
-    ("padded", |q, _, _| { let mut f = q.bytes(); f.resize(60, 0); f }, BOTH),
-    ("from a sender that is all", |q, _, _| Arp { sha: Mac::BROADCAST, ..q }.bytes(), KERNEL),
-    ("from a sender that is a group", |q, _, _| Arp { sha: GROUP, ..q }.bytes(), KERNEL),
-    ("from a sender that is zero", |q, _, _| Arp { sha: Mac::ZERO, ..q }.bytes(), (None, false)),
-    ("from the host's own hardware", |q, _, host| Arp { sha: host, ..q }.bytes(), (None, false)),
+    ("a question", |q, _, _| q.bytes(), ALL),
+    ("to the host alone", |q, _, host| Arp { destination: host, ..q }.bytes(), ALL),
+    ("a probe", |q, _, _| Arp { spa: Ipv4Addr::UNSPECIFIED, ..q }.bytes(), ALL),
+    ("from off the subnet", |q, _, _| Arp { spa: [198, 51, 100, 1].into(), ..q }.bytes(), ALL),
+    ("from another than the frame's source", |q, _, _| Arp { sha: OTHER, ..q }.bytes(), ALL),
+    ("hardware of IEEE 802", |q, _, _| Arp { hardware: 6, ..q }.bytes(), ALL),
+    ("padded", |q, _, _| { let mut f = q.bytes(); f.resize(60, 0); f }, ALL),
+    ("from a sender that is all", |q, _, _| Arp { sha: Mac::BROADCAST, ..q }.bytes(), OTHERS),
+    ("from a sender that is a group", |q, _, _| Arp { sha: GROUP, ..q }.bytes(), OTHERS),
+    ("from a sender that is zero", |q, _, _| Arp { sha: Mac::ZERO, ..q }.bytes(), OTHERS),
+    ("from the host's own hardware", |q, _, host| Arp { sha: host, ..q }.bytes(), OTHERS),
     ("addresses of 8 octets", |q, _, _| Arp { lengths: [8, 4], ..q }.bytes(), NOBODY),
     ("another protocol", |q, _, _| Arp { protocol: 0x86dd, ..q }.bytes(), NOBODY),
     ("a reverse request", |q, _, _| Arp { operation: 3, ..q }.bytes(), NOBODY),
@@ -137,19 +162,20 @@ const ARP: &[Case<Arp>] = &[
 ];
 
 pub(crate) fn arp_table() -> TestResult {
-    let lan = Lan::new("arp questions", 1)?;
+    let lan = Lan::new("arp questions", 2)?;
+    let _keepalived = keepalived(&lan)?;
     lan.serve([VIP.into()])?;
     let node = lan.run("node-a", &[])?;
     node.wait_for_line("gateway 172.18.255.254 on eth0 has learned", LIMIT)?;
     let ours = Asked { address: VIP, mac: lan.mac("node-a")? };
     let kernel = Asked { address: [172, 18, 2, 1].into(), mac: lan.net.client.mac("eth0")? };
     let from = lan.net.router.mac("eth0")?;
-    for (who, asked) in [("the kernel", kernel), ("vipcast", ours)] {
+    let theirs = Asked { address: THEIRS, mac: lan.mac("node-b")? };
+    for (who, asked) in [kernel, theirs, ours].into_iter().enumerate() {
         let good = Arp::question(from, ASKER, asked.address);
         let sentinel = Arp::question(SENTINEL, [172, 18, 7, 8].into(), asked.address).bytes();
         let asked = Asked { address: asked.address.into(), mac: asked.mac };
-        let expected = |(kernel, ours)| if who == "vipcast" { Some(ours) } else { kernel };
-        check(who, &lan, ARP, &good, &sentinel, asked, expected)?;
+        check(who, &lan, ARP, &good, &sentinel, asked)?;
     }
     // Somebody who has the address himself asks nothing: that is a conflict, which is defended once.
     let mine = Arp::question(from, VIP, VIP).bytes();
@@ -171,20 +197,22 @@ fn unknown_option() -> Vec<u8> {
 
 #[rustfmt::skip]
 const NDP: &[Case<Nd>] = &[
-    ("a question", |q, _, _| q.bytes(), BOTH),
-    // By RFC 4861 7.2.4 it is answered; the kernel does if it knows the asker already.
-    ("without an option", |q, _, _| Nd { options: vec![], ..q }.bytes(), (None, true)),
+    ("a question", |q, _, _| q.bytes(), ALL),
+    ("without an option", |q, _, _| Nd { options: vec![], ..q }.bytes(), ALL),
+    // By RFC 4861 7.2.4 it is answered too; the kernel does not resolve the asker for it.
+    ("without an option, from a stranger",
+        |q, _, _| Nd { from: STRANGER6, options: vec![], ..q }.bytes(), VIPCAST),
     ("to the host alone",
-        |q, _, host| Nd { destination: host, to: q.target, ..q }.bytes(), BOTH),
+        |q, _, host| Nd { destination: host, to: q.target, ..q }.bytes(), ALL),
     ("to the host alone, without an option",
-        |q, _, host| Nd { destination: host, to: q.target, options: vec![], ..q }.bytes(), BOTH),
+        |q, _, host| Nd { destination: host, to: q.target, options: vec![], ..q }.bytes(), ALL),
     ("a probe for duplicates",
-        |q, _, _| Nd { from: Ipv6Addr::UNSPECIFIED, options: vec![], ..q }.bytes(), BOTH),
+        |q, _, _| Nd { from: Ipv6Addr::UNSPECIFIED, options: vec![], ..q }.bytes(), ALL),
     ("with an unknown option",
-        |q, mac, _| Nd { options: [link_layer(1, mac), unknown_option()].concat(), ..q }.bytes(), BOTH),
-    ("with reserved bits", |q, _, _| Nd { flags: 0x00ff_00ff, ..q }.bytes(), BOTH),
+        |q, mac, _| Nd { options: [link_layer(1, mac), unknown_option()].concat(), ..q }.bytes(), ALL),
+    ("with reserved bits", |q, _, _| Nd { flags: 0x00ff_00ff, ..q }.bytes(), ALL),
     ("with the option twice",
-        |q, mac, _| Nd { options: link_layer(1, mac).repeat(2), ..q }.bytes(), BOTH),
+        |q, mac, _| Nd { options: link_layer(1, mac).repeat(2), ..q }.bytes(), ALL),
     ("hop limit 254", |q, _, _| Nd { hop_limit: 254, ..q }.bytes(), NOBODY),
     ("code 1", |q, _, _| Nd { code: 1, ..q }.bytes(), NOBODY),
     ("a wrong checksum", |q, _, _| Nd { checksum_off_by: 1, ..q }.bytes(), NOBODY),
@@ -204,11 +232,12 @@ const NDP: &[Case<Nd>] = &[
         |q, _, _| Nd { target: ALL_NODES, ..q }.bytes(), NOBODY),
     ("cut off", |q, _, _| q.bytes()[..70].to_vec(), NOBODY),
     ("from a link-layer address that is a group",
-        |q, _, _| Nd { options: link_layer(1, GROUP), ..q }.bytes(), (None, false)),
+        |q, _, _| Nd { options: link_layer(1, GROUP), ..q }.bytes(), OTHERS),
 ];
 
 pub(crate) fn ndp_table() -> TestResult {
-    let lan = Lan::new("ndp questions", 1)?;
+    let lan = Lan::new("ndp questions", 2)?;
+    let _keepalived = keepalived(&lan)?;
     lan.serve([VIP6.into()])?;
     let node = lan.run("node-a", &[])?;
     node.wait_for_line("gateway fd18::ffff on eth0 has learned", LIMIT)?;
@@ -216,13 +245,13 @@ pub(crate) fn ndp_table() -> TestResult {
     let client = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 0, 0xc1);
     let kernel = Asked { address: client, mac: lan.net.client.mac("eth0")? };
     let from = lan.net.router.mac("eth0")?;
-    for (who, asked) in [("the kernel", kernel), ("vipcast", ours)] {
+    let theirs = Asked { address: THEIRS6, mac: lan.mac("node-b")? };
+    for (who, asked) in [kernel, theirs, ours].into_iter().enumerate() {
         let good = Nd::question(from, ASKER6, asked.address);
         let asker = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 7, 8);
         let sentinel = Nd::question(SENTINEL, asker, asked.address).bytes();
         let asked = Asked { address: asked.address.into(), mac: asked.mac };
-        let expected = |(kernel, ours)| if who == "vipcast" { Some(ours) } else { kernel };
-        check(who, &lan, NDP, &good, &sentinel, asked, expected)?;
+        check(who, &lan, NDP, &good, &sentinel, asked)?;
     }
     // To all nodes: whoever asks so is answered too.
     let capture = lan.net.lab.capture(&lan.net.lan)?;

@@ -9,11 +9,17 @@ use std::{
 
 use vipcast_lab::{Captured, harness::TestResult};
 
-use crate::world::{GATEWAY, Lan, Result};
+use crate::world::{GATEWAY, Lan, Result, ip};
 
 const LONG: Duration = Duration::from_secs(240);
 /// Frames that a run of the default pace may send at once, and in a second.
 const DEFAULT: (f64, f64) = (20.0, 200.0);
+
+/// Who is asked: of very many, a gateway that is not there. One that learns so many addresses fills the
+/// table of neighbours that all namespaces share.
+const fn gateway(count: u32) -> Ipv4Addr {
+    if count > 1_000 { Ipv4Addr::new(172, 18, 255, 253) } else { GATEWAY }
+}
 
 fn addresses(count: u32) -> impl Iterator<Item = Ipv4Addr> {
     let first = Ipv4Addr::new(172, 18, 64, 0).to_bits();
@@ -27,7 +33,7 @@ fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
     let mut said: BTreeMap<(Ipv4Addr, bool), std::time::Instant> = BTreeMap::new();
     let mut repeated = None;
     for (frame, arp) in caught.arps().filter(|(_, arp)| wanted.contains(&arp.spa)) {
-        let question = arp.is_request() && arp.tpa == GATEWAY;
+        let question = arp.is_request() && arp.tpa == gateway(count);
         let announcement = arp.is_request() && arp.tpa == arp.spa;
         let first = (question || announcement) && !said.contains_key(&(arp.spa, question));
         if first {
@@ -47,6 +53,7 @@ fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
 fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
     let lan = Lan::new("scale", 1)?;
     lan.serve(addresses(count).map(IpAddr::from))?;
+    ip(&lan.net.nodes[0], &format!("route replace default via {}", gateway(count)))?;
     let capture = lan.net.lab.capture(&lan.net.lan)?;
     let pace = pace.map(|pace| pace.to_string());
     let flags: Vec<&str> = pace.iter().flat_map(|pace| ["--pace", pace]).collect();
@@ -68,28 +75,30 @@ fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
     first_round(&caught, count)
 }
 
-/// Whether what takes minutes is to run: 10,000 addresses take 100 s at the default pace.
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("VIPCAST_LAB_LONG").is_some()
-}
+/// What takes longer at the default pace is left to a run that `VIPCAST_LAB_LONG` asks for.
+const MOST_PATIENCE: f64 = 30.0;
 
 pub(crate) fn announce(count: u32) -> TestResult {
     let (burst, rate) = DEFAULT;
     let expected = ((2.0 * f64::from(count) - burst) / rate).max(0.0);
-    let took = run(count, None)?.as_secs_f64();
-    println!("{count} addresses, default pace: {took:.2} s, expected {expected:.2} s");
-    assert!(took >= expected * 0.99 - 0.01, "faster than the pace: {took} s");
+    if expected < MOST_PATIENCE || std::env::var_os("VIPCAST_LAB_LONG").is_some() {
+        let took = run(count, None)?.as_secs_f64();
+        println!("{count} addresses, default pace: {took:.2} s, expected {expected:.2} s");
+        assert!(took >= expected * 0.99 - 0.01, "faster than the pace: {took} s");
+    }
     let took = run(count, Some(1_000_000))?;
-    println!("{count} addresses, open pace: {:.3} s", took.as_secs_f64());
+    println!("{count} addresses, open pace: {:.3} s, target for 1,000: 1.0 s", took.as_secs_f64());
     Ok(())
 }
 
 /// Questions for an IPv6 address come to its group: each has to be joined.
 pub(crate) fn groups() -> TestResult {
-    const COUNT: u16 = 1_000;
+    const COUNT: u16 = 10_000;
     let lan = Lan::new("groups", 1)?;
     let all = (0..COUNT).map(|n| Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, n));
     lan.serve(all.clone().map(IpAddr::from))?;
+    // Its questions to a gateway would fill the table of neighbours that all namespaces share.
+    ip(&lan.net.nodes[0], "-6 route del default")?;
     let node = lan.run("node-a", &["--pace", "1000000"])?;
     let last = all.clone().next_back().ok_or("none")?;
     node.wait_for_line(&format!("announcing {last} on eth0"), LONG)?;
@@ -100,7 +109,10 @@ pub(crate) fn groups() -> TestResult {
             format!("ff0200000000000000000001ff01{low:04x}")
         })
         .collect();
-    let missing = |text: &str| wanted.iter().filter(|group| !text.contains(*group)).count();
+    let missing = |text: &str| {
+        let joined: BTreeSet<&str> = text.split_whitespace().collect();
+        wanted.iter().filter(|group| !joined.contains(group.as_str())).count()
+    };
     let text = joined()??;
     assert_eq!(missing(&text), 0, "groups that are not joined");
     assert!(!node.output().contains("cannot be joined"), "{}", node.output());

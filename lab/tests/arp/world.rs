@@ -110,6 +110,31 @@ impl Lan {
         Ok(process)
     }
 
+    /// Runs keepalived on a node, alone in its group, with these addresses of both families.
+    pub(crate) fn keepalived(&self, name: &str, addresses: &[IpAddr]) -> Result<Process> {
+        let node = self.node(name)?;
+        let mut text = "global_defs {\n  vrrp_version 3\n}\n".to_owned();
+        for (family, id) in [("4", 51), ("6", 52)] {
+            let of = addresses.iter().filter(|address| address.is_ipv4() == (family == "4"));
+            // A group of IPv6 has to begin with a link-local address.
+            let local = (family == "6").then_some("fe80::5252/64".to_owned());
+            let lines: Vec<String> = local.into_iter().chain(of.map(IpAddr::to_string)).collect();
+            write!(
+                text,
+                "vrrp_instance v{family} {{\n  state MASTER\n  interface eth0\n  \
+                 virtual_router_id {id}\n  priority 200\n  advert_int 0.1\n  \
+                 virtual_ipaddress {{\n    {}\n  }}\n}}\n",
+                lines.join("\n    ")
+            )?;
+        }
+        let file = |kind: &str| self.net.lab.dir().join(format!("{name}.{kind}"));
+        fs::write(file("conf"), text)?;
+        let mut command = harness::tool("keepalived");
+        command.args(["--dont-fork", "--log-console", "--vrrp", "--use-file"]).arg(file("conf"));
+        command.arg("--pid").arg(file("pid")).arg("--vrrp_pid").arg(file("vrrp-pid"));
+        Ok(node.spawn(command)?)
+    }
+
     /// Ends a run as an administrator does; all that it said.
     pub(crate) fn end(process: &Process) -> Result<String> {
         process.terminate()?;

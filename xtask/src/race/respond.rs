@@ -1,5 +1,6 @@
 //! `cargo xtask race respond`: builds what takes part and hands over to the lab.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -26,6 +27,14 @@ pub(crate) struct Args {
     /// So many rounds, in each of which everybody runs once
     #[arg(long, value_name = "N", default_value_t = 10)]
     rounds: usize,
+
+    /// The file of rounds: what is there is not run again [default: race/respond.jsonl in cargo's target folder]
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Begin no round after so many seconds: the same command goes on with the rest
+    #[arg(long, value_name = "N")]
+    seconds: Option<u32>,
 }
 
 const GO: GoProgram = GoProgram { name: "arp-responder", module: "lab/rivals/arp-go" };
@@ -47,6 +56,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode> {
     command.arg("--go").arg(GO.ensure(&mut progress, &workspace)?);
     command.arg("--addresses").arg(addresses.join(","));
     command.arg("--rounds").arg(args.rounds.to_string());
+    let folder = workspace.target.join("race");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let file = args.file.clone().unwrap_or_else(|| folder.join("respond.jsonl"));
+    command.arg("--file").arg(file);
+    if let Some(seconds) = args.seconds {
+        command.arg("--seconds").arg(seconds.to_string());
+    }
     drop(progress);
     let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))

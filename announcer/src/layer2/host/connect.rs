@@ -4,7 +4,7 @@ use vipcast_arp_ndp::MacAddr;
 use vipcast_election::{Unit, beacon::BeaconInput};
 use vipcast_sans_io::{Instant, Machine};
 
-use super::{Host, received};
+use super::{Host, receive::received};
 use crate::{
     clock::Clock,
     driver::BATCH,

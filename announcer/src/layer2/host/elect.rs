@@ -14,7 +14,7 @@ use vipcast_election::{
 use vipcast_plan::LinkName;
 use vipcast_sans_io::{Instant, Machine};
 
-use super::{Host, received};
+use super::{Host, receive::received};
 use crate::{
     clock::Clock,
     driver::{BATCH, pump},
@@ -45,7 +45,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 /// The elector's side of the thread.
 impl Host {
     /// Runs the elector, and turns its tokens into claims.
-    pub(super) fn elect(&mut self) -> Option<Instant> {
+    pub(super) fn elect(&mut self) {
         let mut outlet = Tokens {
             responder: &mut self.responder,
             leases: &self.shared.leases,
@@ -89,7 +89,7 @@ impl Host {
             self.look_at_peers(now);
         }
         let retry = full.then(|| now + super::RETRY_FULL);
-        [due, retry].into_iter().flatten().min()
+        self.election_due = [due, retry].into_iter().flatten().min();
     }
 
     /// The kernel refuses to send on these links.
@@ -290,12 +290,20 @@ impl Host {
     }
 
     /// An answer to such a question is a sign of life of whoever sent it.
-    pub(super) fn notice_answer(&mut self, now: Instant, link: LinkId, len: usize) {
-        let bytes = self.frame.get(..len).unwrap_or(&self.frame);
-        if !looks_like_an_answer(bytes) {
+    pub(super) fn notice_answers(&mut self, now: Instant, link: LinkId) {
+        self.asked.retain(|_, (_, until)| now < *until);
+        if self.asked.is_empty() {
             return;
         }
-        let Some((address, mac)) = answer(bytes) else { return };
+        let frames = self.batch.frames().map(|(_, bytes)| bytes);
+        let answers: Vec<_> =
+            frames.filter(|b| looks_like_an_answer(b)).filter_map(answer).collect();
+        for (address, mac) in answers {
+            self.notice_answer(now, link, address, mac);
+        }
+    }
+
+    fn notice_answer(&mut self, now: Instant, link: LinkId, address: IpAddr, mac: MacAddr) {
         let asked = self.asked.get(&(link.0, address)).filter(|(_, until)| now < *until);
         let Some((unit, _)) = asked.cloned() else { return };
         let Some(election) = self.elector.beacons_mut() else { return };

@@ -1,11 +1,16 @@
 use std::{fmt::Write, fs, net::Ipv4Addr, path::Path};
 
+use serde::{Deserialize, Serialize};
+
 use super::{CONTENDERS_PROCESSOR, LIMIT, Options, pinned};
 use crate::{Process, Result, Topology, error::LabError, notation::parse_net};
 
 /// Who answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Contender {
+    /// Questions and no answers: what there is to pay without us.
+    Nobody,
     /// `vipcast run`, whole, with all its checks.
     Vipcast,
     /// A blocking recv and a send in C.
@@ -17,10 +22,12 @@ pub(super) enum Contender {
 }
 
 impl Contender {
-    pub(super) const ALL: [Self; 4] = [Self::Vipcast, Self::Plain, Self::Go, Self::Kernel];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Nobody, Self::Vipcast, Self::Plain, Self::Go, Self::Kernel];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
+            Self::Nobody => "nobody",
             Self::Vipcast => "vipcast",
             Self::Plain => "recv and send in C",
             Self::Go => "mdlayher/arp in Go",
@@ -30,13 +37,13 @@ impl Contender {
 
     pub(super) const fn takes_part(self, options: &Options) -> bool {
         match self {
-            Self::Vipcast | Self::Kernel => true,
+            Self::Nobody | Self::Vipcast | Self::Kernel => true,
             Self::Plain => options.plain.is_some(),
             Self::Go => options.go.is_some(),
         }
     }
 
-    /// Starts it on the node, for these addresses; the kernel has no process.
+    /// Starts it on the node, for these addresses; the kernel and nobody have no process.
     pub(super) fn start(
         self,
         options: &Options,
@@ -47,6 +54,7 @@ impl Contender {
         let node = &net.nodes[0];
         let addresses = (first.to_bits()..).take(count as usize).map(Ipv4Addr::from_bits);
         let program = match self {
+            Self::Nobody => return Ok(None),
             Self::Kernel => {
                 for address in addresses {
                     node.add_address("lo", parse_net(&format!("{address}/32"))?)?;
