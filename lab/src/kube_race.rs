@@ -32,6 +32,8 @@ usage: lab race kube --vipcast PROGRAM --deploy FOLDER [--services NUMBER]
 const SINGLE: usize = 50;
 /// What is not written by now is not going to be.
 const REST: Duration = Duration::from_secs(3);
+/// Between two single services: the cluster is idle then.
+const PAUSE: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Options {
@@ -137,6 +139,7 @@ impl Race {
         let capture = self.cluster.net.lab.capture(&self.cluster.net.lan)?;
         let mut announced = Vec::new();
         for number in 0..SINGLE {
+            thread::sleep(PAUSE);
             let timed = self.create(&format!("single-{number}"))?;
             let given: Ipv4Addr = timed.given.parse()?;
             let frame = capture.wait_for("a gratuitous frame", LIMIT, |frame| {

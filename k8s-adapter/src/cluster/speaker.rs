@@ -12,6 +12,8 @@
 //! Nothing is withdrawn because the API server is away: what was known last stays, and is said to be
 //! old.
 
+mod tempo;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -39,6 +41,8 @@ use super::{
     troubles::Troubles,
     watch::{Change, Target, Timing, follow},
 };
+use tempo::Tempo;
+
 use crate::{
     Manifest, Options,
     folder::Snapshot,
@@ -82,8 +86,6 @@ impl SpeakerConfig {
 const TOGETHER: usize = 8192;
 /// The loop comes round at least this often.
 const ROUND: Duration = Duration::from_secs(5);
-/// The least time between two intents: a burst becomes few of them. The first is never held up.
-const LEAST_GAP: Duration = Duration::from_millis(5);
 /// How often what is known is written down, at most.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(5);
 
@@ -133,7 +135,7 @@ pub async fn run_speaker(
         health,
         troubles: Troubles::default(),
         due: false,
-        not_before: Instant::ZERO,
+        tempo: Tempo::new(),
         unwritten: None,
         write_after: Instant::ZERO,
         writing: None,
@@ -156,7 +158,7 @@ struct Speaker {
     troubles: Troubles,
     /// Something has changed since the last intent.
     due: bool,
-    not_before: Instant,
+    tempo: Tempo,
     /// What is known and not written down.
     unwritten: Option<Vec<Manifest>>,
     write_after: Instant,
@@ -235,12 +237,10 @@ impl Speaker {
     /// Does what is to be done now, and says for how long there is nothing more to do.
     fn step(&mut self) -> Duration {
         let now = Clock::now();
-        if self.due && self.sight.is_complete() && now >= self.not_before {
+        if self.due && self.sight.is_complete() && now >= self.tempo.not_before() {
             self.due = false;
             self.publish();
-            let after = Clock::now();
-            // Half of the time is for others, however large the cluster.
-            self.not_before = after + (after - now).max(LEAST_GAP);
+            self.tempo.published(now, Clock::now());
         }
         if self.writing.as_ref().is_some_and(JoinHandle::is_finished) {
             self.writing = None;
@@ -257,7 +257,7 @@ impl Speaker {
             }));
         }
         self.report();
-        let publish = (self.due && self.sight.is_complete()).then_some(self.not_before);
+        let publish = (self.due && self.sight.is_complete()).then_some(self.tempo.not_before());
         let write = self.unwritten.is_some().then_some(self.write_after);
         let soonest = [publish, write].into_iter().flatten().min();
         let now = Clock::now();
