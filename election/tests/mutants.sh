@@ -149,7 +149,7 @@ mutant leads_before_it_is_sure lead.rs \
     'if leading.ready && ' 'if '
 mutant torn_record_kept store.rs \
     'if torn || records == 0 {' 'if records == 0 {'
-mutant founded_though_one_is_missing lead.rs \
+mutant founded_though_one_is_missing founding.rs \
     '_ => return,' '_ => {}'
 mutant second_change_before_the_first_is_agreed propose.rs \
     'if self.store.accepted != self.store.committed {' 'if false {'
