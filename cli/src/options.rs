@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use vipcast_announcer::Deliver;
 
 pub(crate) use election::{ElectionArg, ElectionArgs, ServeProofArg};
-pub(crate) use layer2::Layer2Args;
+pub(crate) use layer2::{GUARD_SWEPT, Layer2Args};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {

@@ -23,14 +23,10 @@ use crate::{
     elect::{self, Elected},
     keys,
     line::Line,
-    options::node_name,
+    options::{GUARD_SWEPT, node_name},
     printer::Printer,
     who_has,
 };
-
-/// Said where [`Node::swept_guard`].
-pub(crate) const GUARD_SWEPT: &str = "the kernel guard of a killed run was found and removed: this run \
-                                      wants none (--guard)";
 
 pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     // What must be quick is on the layer 2 thread. Two workers, so that a slow disk under one task

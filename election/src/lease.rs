@@ -29,9 +29,11 @@
 //! ```
 
 mod config;
+mod io;
 mod machine;
 mod record;
 
 pub use config::{LeaseConfig, LeaseConfigError};
-pub use machine::{LeaseElection, LeaseEvent, LeaseInput, LeaseRequest, Tenure};
+pub use io::{LeaseEvent, LeaseInput, LeaseRequest, Tenure};
+pub use machine::LeaseElection;
 pub use record::{LeaseRecord, RecordVersion};

@@ -117,7 +117,7 @@ async fn serve(args: &SpeakerArgs) -> Result<()> {
         tracing::warn!("swept {address}: it was left on this machine by a killed run");
     }
     if node.swept_guard() {
-        tracing::warn!("{}", crate::run::GUARD_SWEPT);
+        tracing::warn!("{}", crate::options::GUARD_SWEPT);
     }
     if let (Some(file), Elected::Beacon(keyring)) = (&args.election.key_file, &elected) {
         follow_keys(file.clone(), keyring.clone(), &node);

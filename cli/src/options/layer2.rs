@@ -6,6 +6,10 @@ use vipcast_announcer::{
     layer2::{LinkPattern, Rate},
 };
 
+/// Said where a node that wants no guard has found one.
+pub(crate) const GUARD_SWEPT: &str = "the kernel guard of a killed run was found and removed: this run wants none \
+     (--guard)";
+
 /// How addresses are announced on layer 2.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Layer 2")]

@@ -1,3 +1,5 @@
+mod agreed;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::pending,
@@ -29,8 +31,8 @@ use crate::{
 const TRY_LOCK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Runner {
-    pub(super) config: StandaloneConfig,
-    pub(super) folder: StateFolder,
+    config: StandaloneConfig,
+    folder: StateFolder,
     assigner: Assigner,
     /// What was told of the manifests and still holds, by its text.
     told: BTreeMap<String, Diagnostic>,
@@ -44,7 +46,7 @@ pub(super) struct Runner {
     /// What the network is being asked for.
     probing: BTreeSet<IpAddr>,
     probed: mpsc::Sender<BTreeSet<IpAddr>>,
-    pub(super) feed: Feed,
+    feed: Feed,
     events: mpsc::Sender<StandaloneEvent>,
 }
 
@@ -194,7 +196,7 @@ impl Runner {
     }
 
     /// Keeps a copy of what was accepted, to serve when the folder cannot be read after a restart.
-    pub(super) async fn store(&mut self, snapshot: &Arc<Snapshot>) {
+    async fn store(&mut self, snapshot: &Arc<Snapshot>) {
         if self.stored.as_ref() == Some(snapshot) || snapshot.folder.is_none() {
             return;
         }
@@ -207,13 +209,13 @@ impl Runner {
         }
     }
 
-    pub(super) async fn tell_fault_of_copy(&mut self, fault: String) {
+    async fn tell_fault_of_copy(&mut self, fault: String) {
         if self.told_copy.replace(fault.clone()).as_ref() != Some(&fault) {
             self.tell(StandaloneEvent::CopyFault(fault)).await;
         }
     }
 
-    pub(super) async fn tell_found(&mut self, snapshot: &Snapshot, translated: &[Diagnostic]) {
+    async fn tell_found(&mut self, snapshot: &Snapshot, translated: &[Diagnostic]) {
         let found = snapshot.diagnostics.iter().chain(translated);
         let now: BTreeMap<String, Diagnostic> =
             found.map(|diagnostic| (diagnostic.to_string(), diagnostic.clone())).collect();
@@ -263,7 +265,7 @@ impl Runner {
         }
     }
 
-    pub(super) async fn tell(&self, event: StandaloneEvent) {
+    async fn tell(&self, event: StandaloneEvent) {
         // Nobody listens any more: nothing is lost that anybody wants.
         let _ = self.events.send(event).await;
     }

@@ -22,6 +22,7 @@ mod contender;
 mod figures;
 mod options;
 mod round;
+mod table;
 
 use std::{
     net::Ipv4Addr,
@@ -34,8 +35,8 @@ use crate::{Result, error::LabError};
 
 use book::{Book, Record};
 use contender::Contender;
-use figures::table;
 pub use options::{Options, USAGE};
+use table::table;
 
 /// The first address that is answered for; the others follow.
 const FIRST: Ipv4Addr = Ipv4Addr::new(172, 18, 64, 0);
