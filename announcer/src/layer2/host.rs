@@ -174,10 +174,17 @@ impl Host {
         self.elect();
         self.turn()?;
         let mut ready = Vec::new();
+        // A process may be stopped anywhere, not only while it waits.
+        let mut stopped = false;
         loop {
-            self.poller.wait(&mut ready)?;
+            ready.clear();
+            if !stopped {
+                self.poller.wait(&mut ready)?;
+            }
             let now = Clock::now();
-            self.drop_what_is_old(now)?;
+            if stopped || self.due.is_some_and(|due| now > due + self.gap) {
+                self.drop_what_is_old()?;
+            }
             // Due timers before any input: who slept past its tokens holds nothing now.
             if self.election_due.is_some_and(|due| due <= now) {
                 self.elect();
@@ -219,6 +226,7 @@ impl Host {
                 self.elect();
             }
             self.turn()?;
+            stopped = Clock::now() > now + self.gap;
         }
     }
 

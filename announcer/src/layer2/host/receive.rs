@@ -1,7 +1,7 @@
 use std::io;
 
 use vipcast_arp_ndp::{Frame, LinkId};
-use vipcast_sans_io::{Instant, Machine};
+use vipcast_sans_io::Machine;
 
 use super::Host;
 use crate::{
@@ -16,11 +16,7 @@ const RECEIVE_QUEUE: usize = 1_024;
 impl Host {
     /// After a gap in the loop's own clock, what waits in the sockets was asked of a node that no
     /// longer holds anything.
-    pub(super) fn drop_what_is_old(&mut self, now: Instant) -> io::Result<()> {
-        let late = |due: Instant| now > due + self.gap;
-        if !self.due.is_some_and(late) {
-            return Ok(());
-        }
+    pub(super) fn drop_what_is_old(&mut self) -> io::Result<()> {
         for socket in self.sockets.values() {
             // As many as a receive buffer holds: under a flood, what comes after is new.
             for _ in 0..RECEIVE_QUEUE {
