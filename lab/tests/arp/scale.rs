@@ -4,7 +4,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use vipcast_lab::{Captured, harness::TestResult};
@@ -30,7 +31,7 @@ fn addresses(count: u32) -> impl Iterator<Item = Ipv4Addr> {
 /// to the last of them.
 fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
     let wanted: BTreeSet<Ipv4Addr> = addresses(count).collect();
-    let mut said: BTreeMap<(Ipv4Addr, bool), std::time::Instant> = BTreeMap::new();
+    let mut said: BTreeMap<(Ipv4Addr, bool), Instant> = BTreeMap::new();
     let mut repeated = None;
     for (frame, arp) in caught.arps().filter(|(_, arp)| wanted.contains(&arp.spa)) {
         let question = arp.is_request() && arp.tpa == gateway(count);
@@ -100,8 +101,6 @@ pub(crate) fn groups() -> TestResult {
     // Its questions to a gateway would fill the table of neighbours that all namespaces share.
     ip(&lan.net.nodes[0], "-6 route del default")?;
     let node = lan.run("node-a", &["--pace", "1000000"])?;
-    let last = all.clone().next_back().ok_or("none")?;
-    node.wait_for_line(&format!("announcing {last} on eth0"), LONG)?;
     let joined = || lan.net.nodes[0].run(|| fs::read_to_string("/proc/thread-self/net/igmp6"));
     let wanted: BTreeSet<String> = all
         .map(|address| {
@@ -113,8 +112,12 @@ pub(crate) fn groups() -> TestResult {
         let joined: BTreeSet<&str> = text.split_whitespace().collect();
         wanted.iter().filter(|group| !joined.contains(group.as_str())).count()
     };
-    let text = joined()??;
-    assert_eq!(missing(&text), 0, "groups that are not joined");
+    // Of 10,000 lines the program may lose some: nobody who reads slowly holds it up.
+    let start = Instant::now();
+    while missing(&joined()??) > 0 {
+        assert!(start.elapsed() < LONG, "{} groups are not joined", missing(&joined()??));
+        thread::sleep(Duration::from_millis(200));
+    }
     assert!(!node.output().contains("cannot be joined"), "{}", node.output());
     Lan::end(&node)?;
     assert_eq!(missing(&joined()??), usize::from(COUNT), "they are left in the end");
