@@ -163,6 +163,48 @@ fn a_member_alone_leads_for_as_long_as_it_lives() {
     assert!(led > 100, "{led}");
 }
 
+/// A voter that has said what it then forgets could promise the opposite.
+#[test]
+fn nothing_is_said_while_anything_is_not_kept() {
+    let names = ["a", "b"].map(NodeName::new);
+    let start = Instant::from_millis(1);
+    let mut nodes: Vec<Register> = (1..=2)
+        .zip(&names)
+        .map(|(voter, me)| {
+            let settings = RegisterSettings::default();
+            let config = RegisterConfig::new(me.clone(), names.clone(), settings).unwrap();
+            Register::new(start, VoterId(voter), config, Keyring::insecure())
+        })
+        .collect();
+    let (mut now, mut held_back, mut proposed) = (start, 0, false);
+    while now < Instant::from_millis(30_000) {
+        for at in 0..2 {
+            let mut said = Vec::new();
+            while nodes[at].poll_transmit(now, &mut said).is_some() {
+                assert!(nodes[at].poll_persist().is_none(), "said before it was kept");
+                nodes[1 - at].handle_input(now, said.as_slice());
+                if let Some(persist) = nodes[1 - at].poll_persist() {
+                    assert_eq!(nodes[1 - at].poll_transmit(now, &mut Vec::new()), None);
+                    held_back += 1;
+                    nodes[1 - at].persisted(now, persist.ticket);
+                }
+            }
+            while let Some(persist) = nodes[at].poll_persist() {
+                assert_eq!(nodes[at].poll_transmit(now, &mut Vec::new()), None);
+                held_back += 1;
+                nodes[at].persisted(now, persist.ticket);
+            }
+            if !proposed && nodes[at].leads(now).is_some() {
+                proposed = nodes[at].propose(now, changes(&[("web", Some("1"))])).is_ok();
+            }
+        }
+        now = nodes.iter().filter_map(Register::poll_timeout).min().unwrap().max(now);
+        nodes.iter_mut().for_each(|node| node.handle_timeout(now));
+    }
+    assert!(nodes.iter().all(|node| node.document().get(b"web") == Some(b"1")));
+    assert!(held_back >= 4, "{held_back}");
+}
+
 #[test]
 fn members_and_version_are_part_of_a_document() {
     let mut document = Document::new();
