@@ -200,12 +200,13 @@ impl Cluster {
         self.node_of(mac.ok_or_else(unknown)?)
     }
 
-    /// Waits until a node says that it does not hold the address, whatever it printed: lines follow a
-    /// report that may have changed twice meanwhile.
+    /// Waits until a node says that it holds the address, or that it does not, whatever it printed:
+    /// lines follow a report that may have changed twice meanwhile. What it says may be of a moment
+    /// ago: see it change.
     ///
     /// # Errors
     /// [`LabError::Timeout`] with the node's last answer.
-    pub fn wait_until_released(&self, name: &str, address: IpAddr) -> Result<()> {
+    pub fn wait_until_holding(&self, name: &str, address: IpAddr, holds: bool) -> Result<()> {
         let start = std::time::Instant::now();
         let state = match &self.beacons {
             Some(_) => self.own_state(name),
@@ -216,12 +217,12 @@ impl Cluster {
             ask.args(["who-has", &address.to_string(), "-o", "json", "--node", name, "--state"]);
             let answer = ask.arg(&state).output().map_err(LabError::io("start who-has"))?;
             let text = String::from_utf8_lossy(&answer.stdout);
-            if text.contains("\"held\":") && !text.contains("\"here\":true") {
+            if text.contains("\"held\":") && text.contains("\"here\":true") == holds {
                 return Ok(());
             }
             if start.elapsed() > LIMIT {
                 let refusal = String::from_utf8_lossy(&answer.stderr);
-                let what = format!("{name} to release {address}; it said {text}{refusal}");
+                let what = format!("{name} to say {holds} of {address}; it said {text}{refusal}");
                 return Err(LabError::Timeout { what, waited: start.elapsed() });
             }
         }

@@ -149,8 +149,9 @@ fn a_silent_client_is_moved() -> TestResult {
     for round in 0..10 {
         if let Some(last) = &last {
             // Until it has read the list, the last owner defends what it had.
+            cluster.wait_until_holding(last, VIP.into(), true)?;
             cluster.set_alive(&names)?;
-            cluster.wait_until_released(last, VIP.into())?;
+            cluster.wait_until_holding(last, VIP.into(), false)?;
             cluster.net.client.flush_neighbours()?;
         }
         assert_eq!(cluster.wait_for_page(&page(VIP))?, old.name(), "round {round}");
@@ -158,8 +159,9 @@ fn a_silent_client_is_moved() -> TestResult {
         let capture = cluster.net.lab.capture(&cluster.net.client.port)?;
         // An owner that reads the list after its successor defends once more; the second
         // announcement ends that.
+        cluster.wait_until_holding(old.name(), VIP.into(), true)?;
         cluster.set_alive(&others)?;
-        cluster.wait_until_released(old.name(), VIP.into())?;
+        cluster.wait_until_holding(old.name(), VIP.into(), false)?;
         let moved = move |entry: Option<&vipcast_lab::Neighbour>| {
             entry.is_some_and(|entry| entry.mac.is_some_and(|mac| mac != old_mac))
         };
