@@ -145,6 +145,9 @@ struct Pending {
     stop: bool,
     #[cfg(test)]
     panic: bool,
+    /// For so long the thread is stopped in the midst of its work.
+    #[cfg(test)]
+    stall: Duration,
 }
 
 impl Layer2 {

@@ -11,7 +11,6 @@ use std::{
 
 use crate::{
     error::{LabError, Result},
-    mac::Mac,
     process::Process,
     server::Server,
     topology::{Node, Topology},
@@ -175,29 +174,6 @@ impl Cluster {
     pub fn node(&self, name: &str) -> Result<&Node> {
         let node = self.net.nodes.iter().find(|node| node.name() == name);
         node.ok_or_else(|| LabError::Topology { what: format!("there is no node {name}") })
-    }
-
-    /// The node whose MAC address this is.
-    ///
-    /// # Errors
-    /// What the kernel refuses; a MAC address of nobody.
-    pub fn node_of(&self, mac: Mac) -> Result<&Node> {
-        for node in &self.net.nodes {
-            if node.mac("eth0")? == mac {
-                return Ok(node);
-            }
-        }
-        Err(LabError::Topology { what: format!("{mac} is no node's") })
-    }
-
-    /// The node that the client sends to when it sends to `address`, by its neighbour table.
-    ///
-    /// # Errors
-    /// When the client knows nobody, or a stranger.
-    pub fn seen_by_client(&self, address: IpAddr) -> Result<&Node> {
-        let mac = self.net.client.neighbour(address)?.and_then(|entry| entry.mac);
-        let unknown = || LabError::Topology { what: format!("the client knows no {address}") };
-        self.node_of(mac.ok_or_else(unknown)?)
     }
 
     /// Waits until a node says that it holds the address, or that it does not, whatever it printed:

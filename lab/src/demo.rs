@@ -99,7 +99,7 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
     }
     tell.step("who holds what");
     for address in PAGES {
-        let node = cluster.seen_by_client(address.parse()?)?;
+        let node = cluster.net.seen_by_client(address.parse()?)?;
         tell.fact(&format!("{address}  {}", node.name()));
     }
     take_over(&tell, &cluster, "172.18.0.10")?;
@@ -116,7 +116,7 @@ pub(crate) fn run(options: &Options) -> Outcome<ExitCode> {
 /// Cuts the owner of an address off, and sees another node take over.
 fn take_over(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
     let ip: IpAddr = address.parse()?;
-    let owner = cluster.seen_by_client(ip)?;
+    let owner = cluster.net.seen_by_client(ip)?;
     let name = owner.name().to_owned();
     let probing = Probe::udp(SocketAddr::new(ip, 80)).start(&cluster.net.client)?;
     probing.wait_for_answer_by(&name, LIMIT)?;
@@ -155,7 +155,7 @@ fn neighbour(tell: &Teller, cluster: &Cluster, address: &str) -> Outcome {
     let ip: IpAddr = address.parse()?;
     let entry = cluster.net.client.neighbour(ip)?.ok_or("the client has no neighbour entry")?;
     let mac = entry.mac.ok_or("the client's neighbour entry has no MAC address")?;
-    let node = cluster.node_of(mac)?;
+    let node = cluster.net.node_of(mac)?;
     tell.fact(&format!("client's neighbour table: {address} is at {mac} ({})", node.name()));
     Ok(())
 }

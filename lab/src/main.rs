@@ -2,8 +2,7 @@
 //! in one?
 
 #![forbid(unsafe_code)]
-// Real time is told to a person here; nothing is replayed in virtual time.
-#![allow(clippy::disallowed_methods)]
+#![allow(clippy::disallowed_methods, reason = "real time is told to a person here")]
 
 mod demo;
 #[cfg(feature = "kube")]

@@ -26,6 +26,7 @@ mod contender;
 mod fault;
 mod judge;
 mod lanes;
+mod lines;
 mod many;
 mod options;
 mod priority;

@@ -7,6 +7,7 @@ use crate::{
     error::{LabError, Result},
     host::Host,
     lab::Lab,
+    mac::Mac,
     notation::parse_net,
     port::Port,
 };
@@ -121,5 +122,28 @@ impl Topology {
         let far = join("outside-client", &outside, "192.0.2.1/24", "fd19::c1/64")?;
         let outside_client = home(far, "192.0.2.254", "fd19::ffff")?;
         Ok(Self { lab, lan, outside, nodes, client, router, outside_client })
+    }
+
+    /// The node whose MAC address this is.
+    ///
+    /// # Errors
+    /// What the kernel refuses; a MAC address of nobody.
+    pub fn node_of(&self, mac: Mac) -> Result<&Node> {
+        for node in &self.nodes {
+            if node.mac("eth0")? == mac {
+                return Ok(node);
+            }
+        }
+        Err(LabError::Topology { what: format!("{mac} is no node's") })
+    }
+
+    /// The node that the client sends to when it sends to `address`, by its neighbour table.
+    ///
+    /// # Errors
+    /// When the client knows nobody, or a stranger.
+    pub fn seen_by_client(&self, address: IpAddr) -> Result<&Node> {
+        let mac = self.client.neighbour(address)?.and_then(|entry| entry.mac);
+        let unknown = || LabError::Topology { what: format!("the client knows no {address}") };
+        self.node_of(mac.ok_or_else(unknown)?)
     }
 }

@@ -103,7 +103,7 @@ fn exactly_one_node_answers() -> TestResult {
 fn arping_gets_answers() -> TestResult {
     let cluster = cluster("arping", 3)?;
     cluster.wait_for_page(&page(VIP))?;
-    let owner = cluster.seen_by_client(VIP.into())?.mac("eth0")?;
+    let owner = cluster.net.seen_by_client(VIP.into())?.mac("eth0")?;
     let mut arping = Command::new("arping");
     arping.args(["-c", "3", "-w", "10", "-I", "eth0", &VIP.to_string()]);
     let arping = cluster.net.client.spawn(arping)?;
@@ -167,7 +167,7 @@ fn a_silent_client_is_moved() -> TestResult {
         };
         cluster.net.client.wait_for_neighbour(VIP.into(), LIMIT, moved)?;
         unasked_is_silent(&capture.stop()?, round)?;
-        let new = cluster.seen_by_client(VIP.into())?.name().to_owned();
+        let new = cluster.net.seen_by_client(VIP.into())?.name().to_owned();
         assert!(others.iter().any(|name| **name == new), "round {round}: {new}");
         assert_eq!(cluster.wait_for_page(&page(VIP))?, new, "round {round}");
         last = Some(new);
@@ -178,7 +178,7 @@ fn a_silent_client_is_moved() -> TestResult {
 fn announcements_are_as_rfc_5227_says() -> TestResult {
     let mut cluster = cluster("announcements", 2)?;
     cluster.wait_for_page(&page(VIP))?;
-    let old = cluster.seen_by_client(VIP.into())?.name().to_owned();
+    let old = cluster.net.seen_by_client(VIP.into())?.name().to_owned();
     let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
     let others: Vec<&String> = names.iter().filter(|name| **name != old).collect();
     let mac = cluster.node(others[0])?.mac("eth0")?;
@@ -394,7 +394,7 @@ fn dual_stack() -> TestResult {
     let (ipv4, ipv6) = DUAL;
     let holder = cluster.wait_for_page(&page(ipv4))?;
     assert_eq!(cluster.wait_for_page(&page(ipv6))?, holder, "one node holds both");
-    assert_eq!(cluster.seen_by_client(ipv6.into())?.name(), holder);
+    assert_eq!(cluster.net.seen_by_client(ipv6.into())?.name(), holder);
     let outside = cluster.net.outside_client.fetch(&page(ipv6))?;
     assert_eq!(outside.body.trim(), holder, "through the router too");
 
@@ -418,7 +418,7 @@ fn ndisc6_gets_answers() -> TestResult {
     let cluster = cluster("ndisc6", 3)?;
     let (_, ipv6) = DUAL;
     cluster.wait_for_page(&page(ipv6))?;
-    let owner = cluster.seen_by_client(ipv6.into())?.mac("eth0")?;
+    let owner = cluster.net.seen_by_client(ipv6.into())?.mac("eth0")?;
     let capture = cluster.net.lab.capture(&cluster.net.lan)?;
     let mut ndisc6 = Command::new("ndisc6");
     ndisc6.args(["-1", "-q", &ipv6.to_string(), "eth0"]);
@@ -528,7 +528,7 @@ fn printed(
 fn a_flush_is_mended() -> TestResult {
     let cluster = cluster("flush", 2)?;
     cluster.wait_for_page(&page(VIP))?;
-    let owner = cluster.seen_by_client(VIP.into())?.mac("eth0")?;
+    let owner = cluster.net.seen_by_client(VIP.into())?.mac("eth0")?;
     for node in ["node-a", "node-b"] {
         assert!(printed(&cluster, node, &["nft", "list", "tables"])?.contains("arp vipcast"));
         printed(&cluster, node, &["nft", "flush", "ruleset"])?;

@@ -235,6 +235,8 @@ impl Host {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
         #[cfg(test)]
         assert!(!pending.panic, "asked to panic");
+        #[cfg(test)]
+        std::thread::sleep(pending.stall);
         let Pending { table, ports, candidates, members, checks, keyring, drain, stop, .. } =
             pending;
         let now = Clock::now();

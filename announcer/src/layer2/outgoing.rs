@@ -28,6 +28,12 @@ impl Outgoing {
         if batch.push(frame) { Flow::Open } else { Flow::Full }
     }
 
+    /// Forgets what waits for a link: some of it may not be said any more. It is lost, as any frame may
+    /// be.
+    pub(super) fn forget(&mut self, link: LinkId) {
+        self.batches.remove(&link);
+    }
+
     /// When the oldest was built of those that could not be sent.
     pub(super) const fn left_over(&self) -> Option<Instant> {
         self.built
@@ -101,6 +107,16 @@ mod tests {
         let later = built + Duration::from_millis(1);
         assert_eq!(outgoing.send(built, later, &leases, &Sockets::new()), Flow::Open);
         assert!(outgoing.batches.is_empty() && outgoing.left_over().is_none());
+    }
+
+    #[test]
+    fn what_waits_for_a_link_is_forgotten_alone() {
+        let mut outgoing = Outgoing::default();
+        for link in [LinkId(7), LinkId(8)] {
+            assert_eq!(outgoing.push(link, &[1; 42]), Flow::Open);
+        }
+        outgoing.forget(LinkId(7));
+        assert_eq!(outgoing.batches.keys().collect::<Vec<_>>(), [&LinkId(8)]);
     }
 
     #[test]

@@ -18,6 +18,18 @@ fn it_starts_and_ends_and_holds_nothing_by_itself() {
     assert!(reports.has_changed().is_err(), "the thread has ended");
 }
 
+#[tokio::test]
+async fn a_stop_in_the_midst_of_its_work_is_a_gap_as_one_while_it_waits_is() {
+    let mut config = Layer2Config::new(NodeName::new("node-a"));
+    config.gap = Duration::from_millis(100);
+    let layer2 = Layer2::start(config).unwrap();
+    let mut reports = layer2.reports();
+    let before = reports.borrow().gaps;
+    layer2.command(|pending| pending.stall = Duration::from_millis(300));
+    let told = reports.wait_for(|report| report.gaps > before);
+    tokio::time::timeout(Duration::from_secs(30), told).await.expect("never told").unwrap();
+}
+
 #[test]
 fn a_panic_in_the_layer_2_thread_ends_the_process() {
     const NAME: &str = "layer2::tests::a_panic_in_the_layer_2_thread_ends_the_process";

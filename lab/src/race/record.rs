@@ -1,15 +1,11 @@
 //! The file of runs.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    sync::Mutex,
-};
+use std::{path::Path, sync::Mutex};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, error::LabError, lock::lock};
+use super::lines::Lines;
+use crate::{Result, lock::lock};
 
 /// One run: a line of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,31 +53,22 @@ pub struct Figures {
 /// All runs so far, with the file that they are added to.
 #[derive(Debug)]
 pub(super) struct Book {
-    file: Mutex<File>,
+    file: Mutex<Lines>,
     records: Mutex<Vec<Record>>,
 }
 
 impl Book {
-    /// Opens or begins a file. A last line that was not finished is passed over.
+    /// Opens or begins a file.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let failed = |error| LabError::io(format!("open {}", path.display()))(error);
-        let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).open(path).map_err(failed)?;
-        let lines = BufReader::new(&file).lines().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let records = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        // So that the next line does not become a part of an unfinished one.
-        if lines.last().is_some_and(|line| serde_json::from_str::<Record>(line).is_err()) {
-            file.write_all(b"\n").map_err(failed)?;
-        }
+        let (file, records) = Lines::open(path)?;
         Ok(Self { file: Mutex::new(file), records: Mutex::new(records) })
     }
 
     /// Adds a run.
     pub(super) fn add(&self, record: Record) -> Result<()> {
-        let failed = |error| LabError::io("write the file of runs")(error);
-        let line = serde_json::to_string(&record).map_err(|error| failed(error.into()))?;
+        // Held until both have it: lines and records are in one order.
         let mut file = lock(&self.file);
-        file.write_all(format!("{line}\n").as_bytes()).map_err(failed)?;
+        file.add(&record)?;
         lock(&self.records).push(record);
         Ok(())
     }

@@ -49,13 +49,7 @@ fn page(cluster: &Installed, address: &str, path: &str) -> Outcome<String> {
 
 /// The node that the client sends to when it sends to `address`.
 fn owner(cluster: &Installed, address: &str) -> Outcome<String> {
-    let mac = cluster.net.client.neighbour(address.parse()?)?.and_then(|entry| entry.mac);
-    for node in &cluster.net.nodes {
-        if mac == Some(node.mac("eth0")?) {
-            return Ok(node.name().to_owned());
-        }
-    }
-    Err(format!("the client knows no node for {address}: {mac:?}").into())
+    Ok(cluster.net.seen_by_client(address.parse()?)?.name().to_owned())
 }
 
 fn pages_are_fetched() -> TestResult {

@@ -29,6 +29,8 @@ impl Host {
         }
         for &(index, address) in self.claimed.keys().filter(|key| !wanted.contains_key(key)) {
             self.responder.revoke(LinkId(index), address);
+            // What waits for room on the link may name the address; leases say nothing of that.
+            self.outgoing.forget(LinkId(index));
         }
         for claim in wanted.values() {
             self.responder.grant(now, *claim);
