@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     error::{LabError, Result},
+    harness::LIMIT,
     process::Process,
     server::Server,
     topology::{Node, Topology},
@@ -33,9 +34,6 @@ pub struct Cluster {
     processes: BTreeMap<String, Process>,
     _servers: Vec<Server>,
 }
-
-/// Long enough for a busy machine; what is waited for takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(30);
 
 impl Cluster {
     /// Starts `program` on every node of `net`, with a copy of the folder `manifests`, and waits until

@@ -30,6 +30,7 @@ use std::{
     path::PathBuf,
     process::{Command, ExitCode},
     thread::available_parallelism,
+    time::Duration,
 };
 
 use libtest_mimic::{Arguments, Failed, Trial, run};
@@ -38,6 +39,10 @@ use crate::enter::enter;
 
 /// What a test returns: any error fails it, and so does a panic.
 pub type TestResult = Result<(), Box<dyn error::Error>>;
+
+/// How long is waited for what has to come. What is waited for takes milliseconds, thousands of addresses
+/// a few seconds: only a failure lasts this long, so it is generous to a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// A test and what it needs.
 pub struct Test {

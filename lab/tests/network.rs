@@ -15,11 +15,8 @@ use std::{
 
 use vipcast_lab::{
     BridgeOptions, Lab, LabError, Mac, Probe, Topology,
-    harness::{self, TestResult, test, tool},
+    harness::{self, LIMIT, TestResult, test, tool},
 };
-
-/// Long enough for a busy machine; what is waited for takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(20);
 
 fn main() -> ExitCode {
     harness::main(vec![

@@ -7,7 +7,6 @@ use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::ExitStatusExt,
     process::{Child, Command, ExitCode, Stdio},
-    time::Duration,
 };
 
 use rustix::{
@@ -16,10 +15,8 @@ use rustix::{
 };
 use vipcast_lab::{
     Lab,
-    harness::{self, TestResult, test},
+    harness::{self, LIMIT, TestResult, test},
 };
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// The program `lab`: another copy than cargo's where `LAB_BIN` names one, as for a user who may not
 /// read the folder in which it was built.

@@ -89,11 +89,11 @@ impl Ear {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(arp))?;
         socket.attach_filter(&filter)?;
         socket.set_recv_buffer_size(64 << 20)?;
-        socket.set_read_timeout(Some(Duration::from_secs(5)))?;
+        socket.set_read_timeout(Some(LIMIT))?;
         Ok(Self(socket))
     }
 
-    /// The next frame; none after five seconds of silence.
+    /// The next frame; none after a long silence.
     fn next(&self, wait: bool) -> Option<Heard> {
         let mut frame = [0; 64];
         let flags = if wait { MsgFlags::empty() } else { MsgFlags::MSG_DONTWAIT };

@@ -5,13 +5,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::PathBuf,
     process::Command,
-    time::Duration,
 };
 
 use vipcast_lab::{Mac, Node, Process, Topology, harness, vipcast};
 
-/// Long enough for a busy machine; what is waited for takes milliseconds.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) use vipcast_lab::harness::LIMIT;
 
 pub(crate) const VIP: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 10);
 pub(crate) const VIP6: Ipv6Addr = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 1, 0x10);

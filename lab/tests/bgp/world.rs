@@ -1,14 +1,13 @@
 //! A node that announces, and a router.
 
-use std::{fs, io, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fs, io, net::IpAddr, path::PathBuf};
 
 use vipcast_lab::{
     Bird, Captured, Node, Process, Topology, example,
     harness::{TestResult, tool},
 };
 
-/// Long enough for a busy machine; what is waited for takes milliseconds.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) use vipcast_lab::harness::LIMIT;
 
 /// The router's address on the LAN, both families; those of node-a end in .1.1 and ::1.
 pub(crate) const ROUTER: [&str; 2] = ["172.18.255.254", "fd18::ffff"];

@@ -4,13 +4,11 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use vipcast_lab::{Cluster, Topology, vipcast};
 
-/// Long enough for a busy machine; what is waited for takes milliseconds.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) use vipcast_lab::harness::LIMIT;
 
 /// Heartbeats so slow that no stall of a busy machine is taken for a death: for tests in which a node
 /// must keep what it holds.

@@ -13,8 +13,7 @@ use vipcast_lab::{
     vipcast,
 };
 
-/// Long enough for a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) use vipcast_lab::harness::LIMIT;
 
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 
