@@ -127,3 +127,56 @@ async fn of_two_controllers_one_acts_and_the_other_takes_over_without_a_write() 
     assert_eq!(lease["spec"]["holderIdentity"], "b");
     assert_eq!(lease["spec"]["leaseTransitions"], 1);
 }
+
+#[tokio::test]
+async fn addresses_are_written_in_their_canonical_form_however_they_were_asked_for() {
+    let server = Server::start().await;
+    // API servers refuse a mapped address in a status, and one with leading zeros.
+    server.put("ipaddresspools", pool("lan", "::ffff:192.0.2.10-::ffff:192.0.2.99"));
+    server.put("ipaddresspools", pool("octal", "198.51.100.010-198.51.100.099"));
+    server.put("ipaddresspools", pool("long", "2001:db8:0:0:0:0:0:0010/124"));
+    let asking = |name: &str, wish: &str| {
+        let mut service = service(name);
+        service["metadata"]["annotations"] = json!({"metallb.io/loadBalancerIPs": wish});
+        service
+    };
+    server.put("services", asking("mapped", "::ffff:192.0.2.50"));
+    server.put("services", asking("zeros", "192.0.2.051"));
+    server.put("services", service("any"));
+    let mut long = asking("long", "2001:0DB8::0011");
+    long["spec"]["clusterIPs"] = json!(["fd00::1"]);
+    long["spec"]["ipFamilies"] = json!(["IPv6"]);
+    server.put("services", long);
+    let _controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "mapped") == ["192.0.2.50"]).await;
+    eventually("an address", || addresses(&server, "any") == ["192.0.2.10"]).await;
+    eventually("an address", || addresses(&server, "long") == ["2001:db8::11"]).await;
+    eventually("a refusal", || {
+        let zeros = server.get("services", "default", "zeros").unwrap();
+        zeros["status"]["conditions"][0]["status"] == "False"
+    })
+    .await;
+    assert!(addresses(&server, "zeros").is_empty());
+}
+
+#[tokio::test]
+async fn what_happens_again_for_the_same_reason_is_an_event_with_a_text_of_its_own() {
+    let server = with_pool().await;
+    server.put("services", service("web"));
+    let _controller = Controller::start(&server, "a");
+    eventually("an address", || addresses(&server, "web") == ["192.0.2.10"]).await;
+    let mut web = server.get("services", "default", "web").unwrap();
+    web["spec"]["loadBalancerIP"] = json!("192.0.2.50");
+    server.put("services", web);
+    eventually("the other address", || addresses(&server, "web") == ["192.0.2.50"]).await;
+    let told = |address: &str| {
+        let events = server.all("events").into_iter();
+        let notes = events.filter(|event| event["reason"] == "IPAllocated");
+        notes.filter(|event| event["note"].as_str().unwrap_or_default().contains(address)).count()
+    };
+    eventually("both events", || told("192.0.2.10") == 1 && told("192.0.2.50") == 1).await;
+    // An event that was counted up may be gone by then: none is ever changed.
+    let events = server.asked().into_iter().filter(|asked| asked.path.ends_with("/events"));
+    assert!(events.clone().count() >= 2);
+    assert!(events.into_iter().all(|asked| asked.method == hyper::Method::POST));
+}

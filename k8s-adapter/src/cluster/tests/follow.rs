@@ -175,6 +175,19 @@ async fn a_server_that_counts_anew_is_noticed_by_its_bookmarks() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_had_the_version_that_we_know_is_listed_anew() {
+    let server = Server::start().await;
+    server.put("services", service("a"));
+    first_watch(&server, Fault::Says(504, "Too large resource version: 101, current: 12"));
+    let mut following = Following::start(&server);
+    following.list().await;
+    server.count_anew(12);
+    following.list().await;
+    server.put("services", service("b"));
+    assert_eq!(following.applied().await, "b");
+}
+
+#[tokio::test]
 async fn failures_are_told_once_and_a_list_is_made_after_some_of_them() {
     let server = Server::start().await;
     let failing = Arc::new(AtomicU32::new(0));

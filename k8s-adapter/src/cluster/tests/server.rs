@@ -181,6 +181,7 @@ impl Server {
                 return answer;
             }
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Says(code, text)) => return status(code, text, None),
             Some(Fault::Status(code, wait)) => return status(code, "as the test says", wait),
             Some(Fault::Script(lines)) => {
                 let lines = lines.into_iter().map(|line| Ok(Frame::data(Bytes::from(line))));

@@ -120,6 +120,21 @@ async fn nothing_is_withdrawn_while_the_server_is_away_nor_after_a_restart_meanw
 }
 
 #[tokio::test]
+async fn a_service_that_leaves_the_selector_is_withdrawn_and_comes_back_with_it() {
+    let (server, state) = (server().await, tempfile::tempdir().unwrap());
+    let speaker = Speaker::start(&server, state.path());
+    eventually("the address", || speaker.addresses() == set(["192.0.2.10"])).await;
+    // The watch calls it deleted, though it is there; its addresses are still in what it was last.
+    let mut web = server.get("services", "default", "web").unwrap();
+    web["spec"]["type"] = json!("ClusterIP");
+    server.put("services", web.clone());
+    eventually("nothing", || speaker.addresses().is_empty()).await;
+    web["spec"]["type"] = json!("LoadBalancer");
+    server.put("services", web);
+    eventually("the address", || speaker.addresses() == set(["192.0.2.10"])).await;
+}
+
+#[tokio::test]
 async fn half_of_the_lists_are_no_reason_to_withdraw_anything() {
     let (server, state) = (server().await, tempfile::tempdir().unwrap());
     let speaker = Speaker::start(&server, state.path());

@@ -13,6 +13,8 @@ use super::Server;
 pub(in crate::cluster::tests) enum Fault {
     /// This status, perhaps with a time to wait.
     Status(u16, Option<u32>),
+    /// This status, and its text.
+    Says(u16, &'static str),
     /// No answer at all.
     Hang,
     /// The answer, later.
