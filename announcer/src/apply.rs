@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use vipcast_election as election;
@@ -13,8 +14,8 @@ use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 /// What the layer 2 thread was told last. Telling it the same again is spared.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
-    table: Table,
-    ports: TcpPorts,
+    table: Arc<Table>,
+    ports: Arc<TcpPorts>,
     candidates: Option<election::Candidates>,
     members: BTreeSet<election::NodeName>,
 }
@@ -39,9 +40,9 @@ impl Applied {
 
     /// Tells the thread where addresses can be seen to be served, where that has changed.
     pub(crate) fn tcp_ports(&mut self, layer2: &Layer2, ports: TcpPorts) {
-        if self.ports != ports {
-            self.ports.clone_from(&ports);
-            layer2.set_tcp_ports(ports);
+        if *self.ports != ports {
+            self.ports = Arc::new(ports);
+            layer2.set_tcp_ports(Arc::clone(&self.ports));
         }
     }
 
@@ -49,9 +50,9 @@ impl Applied {
     pub(crate) fn plan(&mut self, layer2: &Layer2, plan: &Plan) {
         let entries = plan.table.iter().map(|(unit, entry)| (unit_out(unit), entry.links.clone()));
         let table: Table = entries.collect();
-        if self.table != table {
-            self.table.clone_from(&table);
-            layer2.set_table(table);
+        if *self.table != table {
+            self.table = Arc::new(table);
+            layer2.set_table(Arc::clone(&self.table));
         }
     }
 }

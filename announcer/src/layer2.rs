@@ -131,8 +131,8 @@ struct Shared {
 /// Commands that the thread has not seen yet.
 #[derive(Debug, Default)]
 struct Pending {
-    table: Option<Table>,
-    ports: Option<TcpPorts>,
+    table: Option<Arc<Table>>,
+    ports: Option<Arc<TcpPorts>>,
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
@@ -183,15 +183,15 @@ impl Layer2 {
     }
 
     /// Which links each unit may be announced on, from now on.
-    pub fn set_table(&self, table: Table) {
-        self.command(|pending| pending.table = Some(table));
+    pub fn set_table(&self, table: impl Into<Arc<Table>>) {
+        self.command(|pending| pending.table = Some(table.into()));
     }
 
     /// Where each address can be seen to be served by TCP, from now on; of use only where the election
     /// asks for such [proofs](vipcast_election::beacon::ServeProof::connect). An address that is not
     /// named is proved by ARP or ND.
-    pub fn set_tcp_ports(&self, ports: TcpPorts) {
-        self.command(|pending| pending.ports = Some(ports));
+    pub fn set_tcp_ports(&self, ports: impl Into<Arc<TcpPorts>>) {
+        self.command(|pending| pending.ports = Some(ports.into()));
     }
 
     /// Who may hold which unit, from now on.

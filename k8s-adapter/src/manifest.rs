@@ -1,4 +1,6 @@
-use std::sync::Arc;
+#[cfg(feature = "cluster")]
+use std::sync::LazyLock;
+use std::{borrow::Cow, sync::Arc};
 
 use crate::{
     Diagnostic, Place, Problem, Severity,
@@ -25,21 +27,13 @@ pub struct Manifest {
 #[cfg(feature = "cluster")]
 impl Manifest {
     /// An object that an API server sent: it stands in no file.
-    pub(crate) fn of_cluster(resource: Resource) -> Self {
-        Self {
-            key: resource.key(),
-            resource: Arc::new(resource),
-            place: Place::file("cluster"),
-            text: "".into(),
-            first_line: 0,
-            positions: Arc::default(),
-        }
-    }
-
-    /// The same with its text, from which it can be read again.
-    pub(crate) fn with_text(&self) -> Self {
-        let text = self.resource.to_json().to_string();
-        Self { text: text.into(), first_line: 1, ..self.clone() }
+    pub(crate) fn of_cluster(resource: impl Into<Arc<Resource>>) -> Self {
+        // One for all: thousands of objects are kept.
+        static NOWHERE: LazyLock<(Place, Arc<str>, Arc<Positions>)> =
+            LazyLock::new(|| (Place::file("cluster"), "".into(), Arc::default()));
+        let resource = resource.into();
+        let (place, text, positions) = NOWHERE.clone();
+        Self { key: resource.key(), resource, place, text, first_line: 0, positions }
     }
 }
 
@@ -48,6 +42,15 @@ impl Manifest {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// A text from which it can be read again, and the line on which that begins.
+    pub(crate) fn written(&self) -> (u32, Cow<'_, str>) {
+        #[cfg(feature = "cluster")]
+        if self.text.is_empty() {
+            return (1, self.resource.to_json().to_string().into());
+        }
+        (self.first_line, self.text().into())
     }
 
     /// A finding about a field of this object, at the place of the field's value.

@@ -239,11 +239,11 @@ fn parse_kind(kind: Kind, text: &str) -> Result<(Resource, Vec<String>), serde_s
     Ok(match kind {
         Kind::IpAddressPool => {
             let (object, ignored) = parse(text)?;
-            (Resource::IpAddressPool(object), ignored)
+            (Resource::IpAddressPool(Box::new(object)), ignored)
         }
         Kind::L2Advertisement => {
             let (object, ignored) = parse(text)?;
-            (Resource::L2Advertisement(object), ignored)
+            (Resource::L2Advertisement(Box::new(object)), ignored)
         }
         Kind::Service => {
             let (object, ignored) = parse(text)?;
@@ -251,15 +251,15 @@ fn parse_kind(kind: Kind, text: &str) -> Result<(Resource, Vec<String>), serde_s
         }
         Kind::EndpointSlice => {
             let (object, ignored) = parse(text)?;
-            (Resource::EndpointSlice(object), ignored)
+            (Resource::EndpointSlice(Box::new(object)), ignored)
         }
         Kind::Node => {
             let (object, ignored) = parse(text)?;
-            (Resource::Node(object), ignored)
+            (Resource::Node(Box::new(object)), ignored)
         }
         Kind::Namespace => {
             let (object, ignored) = parse(text)?;
-            (Resource::Namespace(object), ignored)
+            (Resource::Namespace(Box::new(object)), ignored)
         }
     })
 }

@@ -3,6 +3,7 @@ use std::{
     hash::BuildHasher,
     io,
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -26,7 +27,7 @@ pub type TcpPorts = BTreeMap<IpAddr, u16>;
 /// addresses. A handshake that is answered is given up at once, so that no backend accepts it.
 pub(super) struct Connects {
     own: ReservedPort,
-    pub(super) ports: TcpPorts,
+    pub(super) ports: Arc<TcpPorts>,
     sockets: BTreeMap<(u32, bool), HandshakeSocket>,
     /// The last one for each address on each link.
     begun: BTreeMap<ClaimKey, Begun>,
@@ -52,7 +53,7 @@ impl Connects {
     pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
             own: ReservedPort::new()?,
-            ports: TcpPorts::new(),
+            ports: Arc::default(),
             sockets: BTreeMap::new(),
             begun: BTreeMap::new(),
             numbers: RandomState::new(),

@@ -80,7 +80,7 @@ pub(super) struct Host {
     claims_version: u64,
     peers_looked_at: Instant,
     responder: Responder,
-    table: Table,
+    table: Arc<Table>,
     claimed: BTreeMap<ClaimKey, Claim>,
     /// Checks that have no verdict yet.
     asking: BTreeSet<(IpAddr, LinkId)>,
@@ -148,7 +148,7 @@ impl Host {
             claims_version: 0,
             peers_looked_at: Instant::ZERO,
             responder: Responder::new(config.responder),
-            table: Table::new(),
+            table: Arc::default(),
             claimed: BTreeMap::new(),
             asking: BTreeSet::new(),
             report: Layer2Report::default(),

@@ -36,7 +36,8 @@ pub(super) struct Runner {
     /// When the kernel was asked last about these addresses.
     looked: Option<(Instant, BTreeSet<IpAddr>)>,
     applied: Applied,
-    report: Report,
+    /// What was reported last.
+    told: Arc<Report>,
     reports: watch::Sender<Arc<Report>>,
     /// What the network is being asked for somebody: the round, and who waits.
     question: Option<(u64, oneshot::Sender<BTreeSet<IpAddr>>)>,
@@ -64,7 +65,7 @@ impl Runner {
             unguarded: Unguarded::default(),
             looked: None,
             applied: Applied::default(),
-            report: Report::default(),
+            told: Arc::default(),
             reports,
             question: None,
             reach: Reach::default(),
@@ -130,8 +131,14 @@ impl Runner {
         let mut observed = Observed { members, ..observe(layer2) };
         observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
-        self.deliver(&mut observed, &candidates);
-        self.keep_silent(intent, &observed);
+        let mut report = Report {
+            delivery_broken: self.told.delivery_broken.clone(),
+            guard_broken: self.told.guard_broken.clone(),
+            unguarded: self.told.unguarded.clone(),
+            ..Report::default()
+        };
+        self.deliver(&mut observed, &candidates, &mut report);
+        self.keep_silent(intent, &observed, &mut report);
         let holders = apply::holders(layer2);
         let plan = plan(intent, &observed, &self.me, &holders);
         self.applied.plan(&self.layer2, &plan);
@@ -153,27 +160,25 @@ impl Runner {
             let services = services.unwrap_or_default();
             (unit, plan::Announcement { links: links.clone(), services })
         });
-        self.report.announcing = answering.collect();
-        self.report.holders = holders;
-        self.report.withheld = plan.withheld.into_iter().collect();
-        self.report.delivery = observed.delivery;
-        self.report.links.clone_from(&layer2.links);
-        self.report.broken_links.clone_from(&layer2.broken_links);
-        self.report.missing_groups.clone_from(&layer2.missing_groups);
-        self.report.conflicts.clone_from(&layer2.conflicts);
-        self.report.heard.clone_from(&layer2.heard);
-        self.report.claims.clone_from(&layer2.claims);
-        self.report.leases.clone_from(&layer2.leases);
-        self.report.nodes.clone_from(&layer2.nodes);
-        self.report.alarms.clone_from(&layer2.alarms);
-        self.report.gaps = layer2.gaps;
-        self.reports.send_if_modified(|told| {
-            let news = **told != self.report;
-            if news {
-                *told = Arc::new(self.report.clone());
-            }
-            news
-        });
+        report.announcing = answering.collect();
+        report.holders = holders;
+        report.withheld = plan.withheld.into_iter().collect();
+        report.delivery = observed.delivery;
+        report.links.clone_from(&layer2.links);
+        report.broken_links.clone_from(&layer2.broken_links);
+        report.missing_groups.clone_from(&layer2.missing_groups);
+        report.conflicts.clone_from(&layer2.conflicts);
+        report.heard.clone_from(&layer2.heard);
+        report.claims.clone_from(&layer2.claims);
+        report.leases.clone_from(&layer2.leases);
+        report.nodes.clone_from(&layer2.nodes);
+        report.alarms.clone_from(&layer2.alarms);
+        report.gaps = layer2.gaps;
+        // Of thousands of addresses one report is kept, and shared with whoever reads it.
+        if *self.told != report {
+            self.told = Arc::new(report);
+            self.reports.send_replace(Arc::clone(&self.told));
+        }
     }
 
     /// Answers the question of a prober once every address has a verdict.
@@ -189,7 +194,7 @@ impl Runner {
 
     /// Keeps the kernel silent about service addresses, whoever holds them; or finds those for which
     /// it speaks.
-    fn keep_silent(&mut self, intent: &Intent, observed: &Observed) {
+    fn keep_silent(&mut self, intent: &Intent, observed: &Observed, report: &mut Report) {
         if self.serving.is_some() {
             return;
         }
@@ -204,31 +209,36 @@ impl Runner {
         }
         self.looked = Some((now, addresses.clone()));
         let Some(silence) = &mut self.silence else {
-            self.report.unguarded = self.unguarded.find(&addresses, &observed.links);
+            report.unguarded = self.unguarded.find(&addresses, &observed.links);
             return;
         };
         let followed = silence.follow(&addresses);
-        self.report.guard_broken = followed.err().map(|error| error.to_string());
+        report.guard_broken = followed.err().map(|error| error.to_string());
     }
 
     /// Puts every address that this node may come to hold on the machine, before it may.
-    fn deliver(&mut self, observed: &mut Observed, candidates: &plan::Candidates) {
+    fn deliver(
+        &mut self,
+        observed: &mut Observed,
+        candidates: &plan::Candidates,
+        report: &mut Report,
+    ) {
         let Some(serving) = &mut self.serving else { return };
         let wanted = apply::deliverable(candidates, &self.me);
         match serving.follow(&wanted) {
             Ok(delivery) => {
                 observed.delivery = delivery;
-                self.report.delivery_broken = None;
+                report.delivery_broken = None;
             }
             Err(error) => {
                 let failed = plan::Delivery::Failed(error.to_string());
                 let judged = wanted.into_iter().map(|address| {
                     // What was delivered before still is.
-                    let ready = self.report.delivery.get(&address) == Some(&plan::Delivery::Ready);
+                    let ready = self.told.delivery.get(&address) == Some(&plan::Delivery::Ready);
                     (address, if ready { plan::Delivery::Ready } else { failed.clone() })
                 });
                 observed.delivery = judged.collect();
-                self.report.delivery_broken = Some(error.to_string());
+                report.delivery_broken = Some(error.to_string());
             }
         }
     }

@@ -30,8 +30,19 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends events, in the background.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
-    queue: mpsc::Sender<(String, Value)>,
+    queue: mpsc::Sender<Told>,
     source: Arc<Source>,
+}
+
+/// What an event is made of, once it is its turn.
+#[derive(Debug)]
+struct Told {
+    key: Key,
+    uid: Box<str>,
+    action: &'static str,
+    note: Note,
+    at: i64,
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -45,7 +56,7 @@ struct Source {
 impl Recorder {
     /// Events of `controller`, sent by the process `instance`.
     pub(crate) fn start(client: Client, controller: &'static str, instance: &str) -> Self {
-        let (queue, mut waiting) = mpsc::channel::<(String, Value)>(QUEUE);
+        let (queue, mut waiting) = mpsc::channel(QUEUE);
         let source = Source {
             controller,
             instance: instance.to_owned(),
@@ -53,10 +64,10 @@ impl Recorder {
             lost: AtomicU64::new(0),
         };
         let source = Arc::new(source);
-        let counter = Arc::clone(&source);
+        let (counter, maker) = (Arc::clone(&source), Arc::clone(&source));
         tokio::spawn(async move {
             let waiting = futures_util::stream::poll_fn(move |context| waiting.poll_recv(context));
-            let sent = waiting.map(|(namespace, event)| post(client.clone(), namespace, event));
+            let sent = waiting.map(|told| post(client.clone(), maker.event(&told)));
             let mut sent = std::pin::pin!(sent.buffer_unordered(AT_ONCE));
             while let Some(result) = sent.next().await {
                 if let Err(error) = result {
@@ -69,19 +80,35 @@ impl Recorder {
     }
 
     /// Tells something about an object.
-    pub(crate) fn tell(&self, key: &Key, uid: &str, action: &str, note: &Note) {
+    pub(crate) fn tell(&self, key: &Key, uid: &str, action: &'static str, note: &Note) {
         let number = self.source.count.fetch_add(1, Ordering::Relaxed);
-        let now = Clock::unix_seconds();
+        let (key, uid, note) = (key.clone(), uid.into(), note.clone());
+        let told = Told { key, uid, action, note, at: Clock::unix_seconds(), number };
+        if self.queue.try_send(told).is_err() {
+            self.source.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many events were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.source.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Source {
+    /// The event, and its namespace.
+    fn event(&self, told: &Told) -> (String, Value) {
+        let Told { key, uid, action, note, at, number } = told;
         // Objects without a namespace have their events in the default one.
         let namespace = if key.namespace.is_empty() { "default" } else { &key.namespace };
-        let unique = (now.unsigned_abs() << 24) ^ (u64::from(std::process::id()) << 12) ^ number;
+        let unique = (at.unsigned_abs() << 24) ^ (u64::from(std::process::id()) << 12) ^ number;
         let event = json!({
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": { "name": format!("{}.{unique:x}", key.name), "namespace": namespace },
-            "eventTime": super::time::micro(now),
-            "reportingController": self.source.controller,
-            "reportingInstance": self.source.instance,
+            "eventTime": super::time::micro(*at),
+            "reportingController": self.controller,
+            "reportingInstance": self.instance,
             "action": action,
             "reason": note.reason,
             "note": note.message,
@@ -94,18 +121,11 @@ impl Recorder {
                 "uid": uid,
             },
         });
-        if self.queue.try_send((namespace.to_owned(), event)).is_err() {
-            self.source.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// How many events were lost.
-    pub(crate) fn lost(&self) -> u64 {
-        self.source.lost.load(Ordering::Relaxed)
+        (namespace.to_owned(), event)
     }
 }
 
-async fn post(client: Client, namespace: String, event: Value) -> Result<(), Error> {
+async fn post(client: Client, (namespace, event): (String, Value)) -> Result<(), Error> {
     let body = serde_json::to_vec(&event).map_err(Error::SerdeError)?;
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
     let request = Request::new(path).create(&PostParams::default(), body);

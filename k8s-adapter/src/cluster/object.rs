@@ -181,16 +181,16 @@ fn typed(kind: Kind, value: &Value) -> Result<(Resource, Vec<String>), serde_jso
     Ok(match kind {
         Kind::IpAddressPool => {
             let (object, ignored) = read(value)?;
-            (Resource::IpAddressPool(object), ignored)
+            (Resource::IpAddressPool(Box::new(object)), ignored)
         }
         Kind::L2Advertisement => {
             let (object, ignored) = read(value)?;
-            (Resource::L2Advertisement(object), ignored)
+            (Resource::L2Advertisement(Box::new(object)), ignored)
         }
         Kind::Service => (Resource::Service(Box::new(read(value)?.0)), Vec::new()),
-        Kind::EndpointSlice => (Resource::EndpointSlice(read(value)?.0), Vec::new()),
-        Kind::Node => (Resource::Node(read(value)?.0), Vec::new()),
-        Kind::Namespace => (Resource::Namespace(read(value)?.0), Vec::new()),
+        Kind::EndpointSlice => (Resource::EndpointSlice(Box::new(read(value)?.0)), Vec::new()),
+        Kind::Node => (Resource::Node(Box::new(read(value)?.0)), Vec::new()),
+        Kind::Namespace => (Resource::Namespace(Box::new(read(value)?.0)), Vec::new()),
     })
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use vipcast_ipam::{Family, Owner};
+use vipcast_ipam::{Family, Labels, Owner};
 use vipcast_plan::{Intent, NodeName, intent::Assignment};
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Diagnostic, Manifest, Options, Translation,
-    kinds::{Key, Kind, Resource},
+    kinds::{Key, Kind, Resource, Texts},
     translate, validate,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Sight {
     options: Options,
     book: Book,
     /// Services, slices and nodes, as they are used: the objects, and their uids.
-    objects: BTreeMap<Key, (Manifest, Arc<str>)>,
+    objects: BTreeMap<Key, (Arc<Resource>, Arc<str>)>,
     synced: BTreeSet<Kind>,
     findings: Vec<Diagnostic>,
 }
@@ -94,11 +94,12 @@ impl Sight {
                 }
             }
         };
+        let resource = pared(manifest.resource);
         let known = self.objects.get(&object.key);
-        if known.is_some_and(|(known, _)| known.resource == manifest.resource) {
+        if known.is_some_and(|(known, _)| *known == resource) {
             return false;
         }
-        self.objects.insert(object.key, (manifest, object.uid));
+        self.objects.insert(object.key, (resource, object.uid));
         true
     }
 
@@ -121,17 +122,18 @@ impl Sight {
     pub(crate) fn manifests(&mut self) -> Vec<Manifest> {
         self.book.turn(&self.options);
         self.findings.extend(self.book.findings().iter().cloned());
-        let serves = |manifest: &Manifest| match &*manifest.resource {
+        let serves = |resource: &Resource| match resource {
             // Most services are none of ours, and most slices are theirs.
             Resource::EndpointSlice(slice) => {
-                let name = slice.metadata.labels.get(SERVICE_NAME).cloned().unwrap_or_default();
+                let name = slice.metadata.labels.get(SERVICE_NAME).unwrap_or_default().to_owned();
                 let namespace = slice.metadata.namespace().to_owned();
                 self.objects.contains_key(&Key { kind: Kind::Service, namespace, name })
             }
             _ => true,
         };
-        let objects = self.objects.values().map(|(manifest, _)| manifest);
-        let objects = objects.filter(|manifest| serves(manifest)).cloned();
+        let objects = self.objects.values().map(|(resource, _)| resource);
+        let objects = objects.filter(|resource| serves(resource));
+        let objects = objects.map(|resource| Manifest::of_cluster(Arc::clone(resource)));
         self.book.accepted().cloned().chain(objects).collect()
     }
 
@@ -152,6 +154,25 @@ impl Sight {
     }
 }
 
+/// The object without what only the controller reads: there are thousands of them on every node.
+fn pared(mut resource: Arc<Resource>) -> Arc<Resource> {
+    if let Resource::Service(service) = Arc::make_mut(&mut resource) {
+        service.metadata.creation_timestamp = None;
+        service.status.conditions = Vec::new();
+        let spec = &mut service.spec;
+        // What the families are, the cluster addresses say.
+        spec.ip_families = Vec::new();
+        if spec.cluster_ips.is_empty() {
+            spec.cluster_ips.extend(spec.cluster_ip.take());
+        }
+        spec.cluster_ip = None;
+        if spec.external_traffic_policy.as_deref() != Some("Local") {
+            spec.selector = Texts::default();
+        }
+    }
+    resource
+}
+
 /// What these objects ask for, with the addresses that the services' own status says they have: who
 /// wrote it there has assigned them.
 ///
@@ -160,12 +181,20 @@ impl Sight {
 pub(crate) fn intent(manifests: &[Manifest], options: &Options, doubtful: bool) -> Intent {
     let options = Options { in_cluster: true, ..options.clone() };
     let Translation { mut intent, held, .. } = translate(manifests, &options);
+    // The labels of namespaces are for choosing a pool. Collected anew, the map has no room to spare.
+    intent.services = std::mem::take(&mut intent.services)
+        .into_iter()
+        .map(|(owner, mut service)| {
+            service.request.namespace_labels = Labels::new();
+            (owner, service)
+        })
+        .collect();
     let mut named: BTreeMap<Owner, &str> = BTreeMap::new();
     if doubtful {
         for manifest in manifests {
             let annotations = &manifest.resource.metadata().annotations;
             if let Some(pool) = annotations.get(POOL_ANNOTATION) {
-                named.insert(owner(&manifest.key), pool.as_str());
+                named.insert(owner(&manifest.key), pool);
             }
         }
     }

@@ -165,7 +165,7 @@ struct Speaker {
     writing: Option<JoinHandle<()>>,
     told: Arc<Report>,
     /// What this node was told to announce last, across restarts.
-    announced: BTreeMap<IpAddr, BTreeSet<Owner>>,
+    announced: BTreeMap<IpAddr, Box<[Owner]>>,
     /// How many services the last intent has; `None` before the first.
     served: Option<usize>,
 }
@@ -343,7 +343,6 @@ impl Speaker {
 }
 
 fn write_down(folder: &StateFolder, manifests: Vec<Manifest>) {
-    let manifests = manifests.iter().map(Manifest::with_text).collect();
     let snapshot = Snapshot { manifests, ..Snapshot::default() };
     if let Err(error) = folder.store_manifests(&snapshot) {
         tracing::warn!(

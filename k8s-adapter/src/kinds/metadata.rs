@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::Texts;
+
 /// The metadata of an object, as far as it is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -12,11 +14,11 @@ pub struct Metadata {
     /// Its namespace, if the manifest names one.
     pub namespace: Option<String>,
     /// Its labels.
-    #[serde(default, deserialize_with = "text_map")]
-    pub labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub labels: Texts,
     /// Its annotations.
-    #[serde(default, deserialize_with = "text_map")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    pub annotations: Texts,
     /// When it was made, in RFC 3339 form: the older service is served first.
     pub creation_timestamp: Option<String>,
 }

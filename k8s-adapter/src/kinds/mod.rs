@@ -14,6 +14,7 @@ mod node;
 #[allow(clippy::duplicated_attributes, reason = "printed columns have equal types")]
 mod pool;
 mod service;
+mod texts;
 
 use std::fmt;
 
@@ -28,6 +29,7 @@ pub use service::{
     Condition, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec,
     ServiceStatus,
 };
+pub use texts::Texts;
 
 #[cfg(feature = "cluster")]
 pub use {
@@ -128,21 +130,21 @@ impl fmt::Display for Key {
     }
 }
 
-/// One object of a kind that is read.
+/// One object of a kind that is read. Boxed, so that each takes its own size.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resource {
     /// A range of addresses.
-    IpAddressPool(IpAddressPool),
+    IpAddressPool(Box<IpAddressPool>),
     /// How addresses are announced on layer 2.
-    L2Advertisement(L2Advertisement),
+    L2Advertisement(Box<L2Advertisement>),
     /// A service.
     Service(Box<Service>),
     /// Endpoints of a service.
-    EndpointSlice(EndpointSlice),
+    EndpointSlice(Box<EndpointSlice>),
     /// A node.
-    Node(Node),
+    Node(Box<Node>),
     /// A namespace, for its labels.
-    Namespace(Namespace),
+    Namespace(Box<Namespace>),
 }
 
 impl Resource {

@@ -1,11 +1,8 @@
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Metadata,
-    metadata::{nullable, text_map},
-};
+use super::{Metadata, Texts, metadata::nullable};
 
 /// `v1` `Service`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -65,8 +62,8 @@ pub struct ServiceSpec {
     #[serde(default, deserialize_with = "nullable")]
     pub ports: Vec<ServicePort>,
     /// Which pods stand behind it.
-    #[serde(default, deserialize_with = "text_map")]
-    pub selector: BTreeMap<String, String>,
+    #[serde(default)]
+    pub selector: Texts,
 }
 
 /// A port of a [`Service`].

@@ -69,7 +69,7 @@ fn a_number_is_no_label_and_null_is_no_text() {
     let text = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: a\n  creationTimestamp: null\n  labels: {x: null}\n";
     let content = read(text);
     assert_eq!(lines(&content), Vec::<String>::new());
-    assert_eq!(content.manifests[0].resource.metadata().labels["x"], "");
+    assert_eq!(content.manifests[0].resource.metadata().labels.get("x"), Some(""));
 }
 
 #[test]

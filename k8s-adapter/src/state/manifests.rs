@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::assignments::Unreadable;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
 const FORMAT: u32 = 1;
 
 /// The objects that were served last, as their own texts.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Form {
     format: u32,
@@ -28,16 +28,33 @@ struct TextForm {
     text: String,
 }
 
-pub(super) fn to_bytes(snapshot: &Snapshot) -> Vec<u8> {
-    let mut files: BTreeMap<String, Vec<TextForm>> = BTreeMap::new();
-    for manifest in &snapshot.manifests {
-        files.entry(manifest.place.file.to_string()).or_default().push(TextForm {
-            document: manifest.place.document,
-            first_line: manifest.first_line,
-            text: manifest.text().to_owned(),
-        });
+/// The [`Form`] of objects that are there already. Of a cluster's thousands each is put into words when
+/// it is its turn.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenForm<'a> {
+    format: u32,
+    device: Option<u64>,
+    inode: Option<u64>,
+    files: BTreeMap<&'a str, Vec<Written<'a>>>,
+}
+
+struct Written<'a>(&'a Manifest);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (first_line, text) = self.0.written();
+        let document = self.0.place.document;
+        TextForm { document, first_line, text: text.into_owned() }.serialize(serializer)
     }
-    let form = Form {
+}
+
+pub(super) fn to_bytes(snapshot: &Snapshot) -> Vec<u8> {
+    let mut files: BTreeMap<&str, Vec<Written<'_>>> = BTreeMap::new();
+    for manifest in &snapshot.manifests {
+        files.entry(&manifest.place.file).or_default().push(Written(manifest));
+    }
+    let form = WrittenForm {
         format: FORMAT,
         device: snapshot.folder.map(|folder| folder.device),
         inode: snapshot.folder.map(|folder| folder.inode),

@@ -169,7 +169,7 @@ pub(crate) fn namespace_labels(manifests: &[Manifest]) -> BTreeMap<&str, Labels>
     namespaces
         .map(|metadata| {
             let mut labels = bare_namespace(&metadata.name);
-            labels.extend(metadata.labels.clone());
+            labels.extend(metadata.labels.to_map());
             (metadata.name.as_str(), labels)
         })
         .collect()

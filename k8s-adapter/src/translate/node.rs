@@ -8,7 +8,7 @@ const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 pub(super) fn translate(object: &kinds::Node) -> Node {
     // The kubelet sets the hostname label; a manifest written by hand may leave it out.
     let mut labels = Node::undescribed(&NodeName::new(object.metadata.name.as_str())).labels;
-    labels.extend(object.metadata.labels.clone());
+    labels.extend(object.metadata.labels.to_map());
     let mut conditions = object.status.conditions.iter();
     Node {
         excluded: labels.contains_key(EXCLUDE),

@@ -15,7 +15,7 @@ pub(super) fn translate(object: &kinds::IpAddressPool, faults: &mut Faults<'_>) 
     }
     let mut builder = Pool::builder(object.metadata.name.as_str())
         .ranges(ranges)
-        .labels(object.metadata.labels.clone())
+        .labels(object.metadata.labels.to_map())
         .auto_assign(spec.auto_assign.unwrap_or(true))
         .avoid_buggy_ips(spec.avoid_buggy_ips);
     if let Some(allocation) = &spec.service_allocation {

@@ -75,6 +75,6 @@ fn stand_in(
         (false, true) => Families::Single(Family::V6),
         (false, false) => return None,
     };
-    let labels = service.metadata.labels.clone();
+    let labels = service.metadata.labels.to_map();
     Some(Request { labels, namespace_labels, ..Request::new(owner(&object.key), families) })
 }

@@ -139,7 +139,7 @@ impl Entry {
 
     fn pool(&self) -> Option<&str> {
         let annotations = &self.service()?.metadata.annotations;
-        annotations.get(POOL_ANNOTATION).map(String::as_str)
+        annotations.get(POOL_ANNOTATION)
     }
 
     fn condition(&self) -> Option<&Condition> {

@@ -129,7 +129,7 @@ fn nodes_that_the_cluster_calls_dead_are_no_members() {
 #[test]
 fn what_is_kept_on_disk_means_the_same_when_it_is_read_again() {
     let mut sight = sight([pool("192.0.2.0/24"), applied(Kind::Service, web())]);
-    let manifests: Vec<Manifest> = sight.manifests().iter().map(Manifest::with_text).collect();
+    let manifests = sight.manifests();
     let snapshot = crate::folder::Snapshot { manifests, ..Default::default() };
     let again = crate::state::round_trip(&snapshot);
     let of = |manifests: &[Manifest]| intent(manifests, &Options::default(), false).services;

@@ -10,7 +10,7 @@ use super::{StateError, StateFolder};
 impl StateFolder {
     /// Who was announced by this node last; nothing where that cannot be read: it is only for not
     /// telling the same again.
-    pub(crate) fn load_announced(&self) -> BTreeMap<IpAddr, BTreeSet<Owner>> {
+    pub(crate) fn load_announced(&self) -> BTreeMap<IpAddr, Box<[Owner]>> {
         let bytes = self.read(&self.dir.join(self.announced_name())).ok().flatten();
         let texts: BTreeMap<IpAddr, BTreeSet<String>> =
             bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
@@ -22,9 +22,9 @@ impl StateFolder {
     /// Writes down who is announced by this node.
     pub(crate) fn store_announced(
         &self,
-        announced: &BTreeMap<IpAddr, BTreeSet<Owner>>,
+        announced: &BTreeMap<IpAddr, Box<[Owner]>>,
     ) -> Result<(), StateError> {
-        let texts: BTreeMap<IpAddr, BTreeSet<String>> = announced
+        let texts: BTreeMap<IpAddr, Vec<String>> = announced
             .iter()
             .map(|(address, owners)| (*address, owners.iter().map(ToString::to_string).collect()))
             .collect();

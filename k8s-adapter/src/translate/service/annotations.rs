@@ -1,9 +1,9 @@
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use vipcast_ipam::Family;
 
 use super::Faults;
-use crate::{Problem, positions};
+use crate::{Problem, kinds::Texts, positions};
 
 /// The prefix of MetalLB's annotations, and the one that it had once.
 const PREFIX: &str = "metallb.io/";
@@ -25,7 +25,7 @@ pub(super) struct Addresses {
     pub(super) field: String,
 }
 
-pub(super) fn read(annotations: &BTreeMap<String, String>, faults: &mut Faults<'_>) -> Annotations {
+pub(super) fn read(annotations: &Texts, faults: &mut Faults<'_>) -> Annotations {
     let pool = find(annotations, "address-pool", faults).map(|(_, value)| value.to_owned());
     let sharing_key =
         find(annotations, "allow-shared-ip", faults).map(|(_, value)| value.to_owned());
@@ -37,7 +37,7 @@ pub(super) fn read(annotations: &BTreeMap<String, String>, faults: &mut Faults<'
 /// The value of an annotation and its field; an empty one counts as none. The present prefix wins
 /// over the old one, whose use is reported either way.
 fn find<'a>(
-    annotations: &'a BTreeMap<String, String>,
+    annotations: &'a Texts,
     name: &str,
     faults: &mut Faults<'_>,
 ) -> Option<(String, &'a str)> {

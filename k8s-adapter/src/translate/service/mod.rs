@@ -49,7 +49,7 @@ pub(super) fn translate(
     let traffic_policy = traffic_policy(spec, faults);
     let addresses = addresses(spec, annotations.addresses, families, faults);
     let request = Request {
-        labels: object.metadata.labels.clone(),
+        labels: object.metadata.labels.to_map(),
         addresses,
         pool: annotations.pool,
         ports: ports(spec, faults),
