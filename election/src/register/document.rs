@@ -1,5 +1,6 @@
 use alloc::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     vec::Vec,
 };
 use core::ops::Bound;
@@ -12,10 +13,10 @@ use crate::NodeName;
 /// What is agreed on: entries by key, who may vote, and how often it was changed.
 ///
 /// All of it is kept in one map, in 64 parts with a sum each, so that two copies that
-/// differ a little are made equal by sending a little.
+/// differ a little are made equal by sending a little. Clones share the parts that are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    buckets: Vec<Bucket>,
+    buckets: Vec<Arc<Bucket>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub type Changes = BTreeMap<Key, Option<Vec<u8>>>;
 
 impl Document {
     pub(super) fn new() -> Self {
-        Self { buckets: (0..BUCKETS).map(|_| Bucket::default()).collect() }
+        Self { buckets: (0..BUCKETS).map(|_| Arc::default()).collect() }
     }
 
     /// The value of an entry.
@@ -92,6 +93,10 @@ impl Document {
 
     pub(super) fn set(&mut self, key: Key, value: Option<Vec<u8>>) {
         let Some(bucket) = self.buckets.get_mut(bucket_of(&key)) else { return };
+        if bucket.entries.get(&key) == value.as_ref() {
+            return;
+        }
+        let bucket = Arc::make_mut(bucket);
         let added = value.as_ref().map_or(0, |value| sum_of(&key, value));
         let before = match value {
             Some(value) => bucket.entries.insert(key.clone(), value),
@@ -111,7 +116,8 @@ impl Document {
     pub(super) fn changes_to(&self, other: &Self) -> Changes {
         let mut changes = Changes::new();
         for (mine, theirs) in self.buckets.iter().zip(&other.buckets) {
-            if mine.sum == theirs.sum && mine.entries.len() == theirs.entries.len() {
+            let same = mine.sum == theirs.sum && mine.entries.len() == theirs.entries.len();
+            if same || Arc::ptr_eq(mine, theirs) {
                 continue;
             }
             let gone = mine.entries.keys().filter(|key| !theirs.entries.contains_key(*key));

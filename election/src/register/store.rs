@@ -131,7 +131,7 @@ impl Store {
     /// What was accepted is agreed. What is other than before.
     pub(super) fn commit(&mut self) -> Changes {
         let changes = self.agreed.changes_to(&self.draft);
-        self.agreed.apply(&changes);
+        self.agreed.clone_from(&self.draft);
         self.committed = self.accepted;
         let mut payload = Vec::new();
         codec::put_stamp(&mut payload, self.committed);
