@@ -20,8 +20,13 @@ pub(crate) fn units(count: u8) -> Vec<Unit> {
 
 /// A world two seconds after its start.
 pub(crate) fn settled(plan: &Plan) -> World {
-    let mut net = plan.build(1);
-    net.run_until(at(2_000));
+    settled_by(plan, 1, 2_000)
+}
+
+/// A world of that seed so long after its start.
+pub(crate) fn settled_by(plan: &Plan, seed: u64, after: u64) -> World {
+    let mut net = plan.build(seed);
+    net.run_until(at(after));
     for unit in plan.candidates().keys() {
         assert_eq!(owners(&net, unit).len(), 1, "{unit}");
     }

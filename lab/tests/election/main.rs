@@ -10,6 +10,7 @@ mod segments;
 mod serving;
 mod takeover;
 mod transport;
+mod upgrade;
 mod who_has;
 
 use std::process::ExitCode;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
         test(
             "a planned stop loses none of a probe each millisecond",
             takeover::a_drain_loses_nothing,
+        ),
+        test(
+            "an upgrade node by node to beacons that say more, and back, loses none of a probe each millisecond",
+            upgrade::an_upgrade_and_back_loses_nothing,
         ),
         test("nothing moves when a node joins", takeover::a_join_moves_nothing),
         test("by hash, a death moves what the dead node had", takeover::by_hash),
