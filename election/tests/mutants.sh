@@ -80,6 +80,17 @@ mutant replay_believed domain/receive.rs \
     '(beacon.incarnation, beacon.sequence) <= last' '(beacon.incarnation, beacon.sequence) < (0, last.1)'
 mutant lease_renewed_without_a_beacon domain/transmit.rs \
     'self.outbox.hasty = 0;' 'self.outbox.hasty = 0; self.renew(now);'
+mutant lease_renewed_by_what_did_not_leave domain/transmit.rs \
+    'self.not_after = self.not_after_before;' ''
+mutant an_unsent_beacon_is_not_tried_again domain/transmit.rs \
+    'is_none_or(|due| soon < due)' 'is_some_and(|due| soon > due)'
+mutant everybody_announces domain/surplus.rs \
+    'const MOST_CANDIDATES: usize = 64;' 'const MOST_CANDIDATES: usize = 640;'
+mutant a_return_pushes_another_out domain/surplus.rs \
+    'self.starting || self.surplus' 'false'
+mutant all_listeners_enter_at_once domain/surplus.rs \
+    'self.wake(due);
+            return true;' 'self.wake(due);'
 mutant damping_ignored domain/moves.rs \
     'if self.draining || self.may_move(now, at)' 'if true'
 mutant drain_gives_up_at_once domain.rs \

@@ -35,6 +35,14 @@ pub const BEACON_GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 254);
 /// Where beacons go in IPv6: a transient group of the link (RFC 4291 §2.7).
 pub const BEACON_GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff12, 0, 0, 0, 0, 0, 0x7669, 0x7062);
 
+/// What became of a datagram.
+pub(super) struct Outcome {
+    /// It left by one link, to one node at least; or there is nobody that it could be sent to.
+    pub(super) left: bool,
+    /// A queue was full.
+    pub(super) full: bool,
+}
+
 /// The sockets of the beacons, one a link.
 pub(super) struct Beacons {
     transport: BeaconTransport,
@@ -128,14 +136,17 @@ impl Beacons {
         segment: &Segment,
         bytes: &[u8],
         mut failed: impl FnMut(u32, io::Error),
-    ) -> Sent {
-        let mut sent = Sent::Queued;
+    ) -> Outcome {
+        let (mut tried, mut queued, mut full) = (false, false, false);
         let on = self.sockets.iter().filter(|(_, outlet)| outlet.up && outlet.segment == *segment);
         for (&index, outlet) in on {
-            let mut take = |outcome: io::Result<Sent>| match outcome {
-                Ok(Sent::Queued) => {}
-                Ok(Sent::Full) => sent = Sent::Full,
-                Err(error) => failed(index, error),
+            let mut take = |outcome: io::Result<Sent>| {
+                tried = true;
+                match outcome {
+                    Ok(Sent::Queued) => queued = true,
+                    Ok(Sent::Full) => full = true,
+                    Err(error) => failed(index, error),
+                }
             };
             if self.transport.peers.is_empty() {
                 take(outlet.socket.send_to_all(bytes));
@@ -144,7 +155,7 @@ impl Beacons {
                 take(outlet.socket.send_to(bytes, *peer));
             }
         }
-        sent
+        Outcome { left: queued || !tried, full }
     }
 }
 

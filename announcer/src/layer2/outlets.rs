@@ -9,20 +9,22 @@ use std::{
 
 use vipcast_arp_ndp::{Claim, LeaseId, LinkId, Responder};
 use vipcast_election::{
-    NodeName, StaticElection, Unit,
+    NodeName, Segment, StaticElection, Unit,
     beacon::{BeaconElection, BeaconTransmit},
 };
 use vipcast_plan::LinkName;
 use vipcast_sans_io::Instant;
 
 use super::{
-    Check, ClaimKey, ConflictSeen, Heard, Layer2Report, Leases, beacons::Beacons, lock,
-    outgoing::Outgoing, sockets::Sockets,
+    Check, ClaimKey, ConflictSeen, Heard, Layer2Report, Leases,
+    beacons::{Beacons, Outcome},
+    lock,
+    outgoing::Outgoing,
+    sockets::Sockets,
 };
 use crate::{
     clock::Clock,
     driver::{Flow, Outlet},
-    os::Sent,
 };
 
 /// Where the elector's tokens and beacons go.
@@ -35,6 +37,8 @@ pub(super) struct Tokens<'a> {
     pub(super) asks: Vec<(Unit, Option<NodeName>)>,
     /// The links that beacons could not be sent on.
     pub(super) unsent: Vec<(u32, io::Error)>,
+    /// Where the last beacon did not leave at all.
+    pub(super) unheard: Option<Segment>,
     pub(super) changed: bool,
     pub(super) full: bool,
 }
@@ -64,14 +68,18 @@ impl Outlet<StaticElection> for Tokens<'_> {
 }
 
 impl Outlet<BeaconElection> for Tokens<'_> {
-    /// A beacon that the kernel refuses is lost, as any datagram may be.
+    /// A beacon that the kernel refuses is heard by nobody: the elector has to know.
     fn transmit(&mut self, to: BeaconTransmit, bytes: &[u8]) -> Flow {
         match to {
             BeaconTransmit::Beacon(segment) => {
                 let unsent = &mut self.unsent;
                 let failed = |index, error| unsent.push((index, error));
-                if self.beacons.send(&segment, bytes, failed) == Sent::Full {
-                    self.full = true;
+                let Outcome { left, full } = self.beacons.send(&segment, bytes, failed);
+                self.full |= full && left;
+                if !left {
+                    self.unheard = Some(segment);
+                }
+                if full || !left {
                     return Flow::Full;
                 }
             }

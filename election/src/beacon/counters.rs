@@ -7,6 +7,8 @@ use super::wire::Refusal;
 pub struct BeaconCounters {
     /// Beacons that were built.
     pub sent: u64,
+    /// Those of them that did not leave, as was told.
+    pub unsent: u64,
     /// Beacons that were believed.
     pub heard: u64,
     /// Datagrams that were refused, by reason. They change nothing.
@@ -41,6 +43,7 @@ impl BeaconCounters {
     /// Adds what was done on a segment.
     pub(super) fn add(&mut self, other: &Self) {
         self.sent += other.sent;
+        self.unsent += other.unsent;
         self.heard += other.heard;
         for (refusal, count) in &other.refused {
             *self.refused.entry(*refusal).or_default() += count;

@@ -5,6 +5,7 @@ mod moves;
 mod notes;
 mod prove;
 mod receive;
+mod surplus;
 mod transmit;
 mod unserved;
 
@@ -48,9 +49,13 @@ pub(super) struct Domain {
     draining: bool,
     /// There are enough candidates without us.
     surplus: bool,
+    /// There would be room, and from then on this node takes it.
+    enters_at: Option<Instant>,
     /// Until when a cold start waits for nodes that only listen.
     cold_until: Instant,
     not_after: Instant,
+    /// What it was before the last beacon was built.
+    not_after_before: Instant,
     sequence: u64,
     timers: TimerTable<Timer>,
     peers: BTreeMap<NodeName, Peer>,
@@ -108,8 +113,10 @@ impl Domain {
             starting: true,
             draining: false,
             surplus: false,
+            enters_at: None,
             cold_until: Instant::ZERO,
             not_after: Instant::ZERO,
+            not_after_before: Instant::ZERO,
             sequence: 0,
             timers: TimerTable::new(),
             peers: BTreeMap::new(),
@@ -282,8 +289,7 @@ impl Domain {
         self.peers.len() + self.peers.values().map(|peer| peer.table.len()).sum::<usize>()
     }
 
-    /// A gap in the clock, or a transport that asked for no beacon for a token's life. What the transport
-    /// does with one that it asked for is not known here.
+    /// A gap in the clock, or a transport that took no beacon for a token's life.
     fn fence_if_late(&mut self, now: Instant) {
         if self.up && now >= self.not_after {
             self.counters.fences += 1;
@@ -298,6 +304,7 @@ impl Domain {
         self.starting = true;
         self.cold_until = now + settings.hold * 2;
         self.not_after = now + settings.token_life;
+        self.not_after_before = self.not_after;
         self.timers.clear();
         self.timers.set(Timer::Fence, self.not_after);
         self.timers.set(Timer::Hold, now + settings.hold);
@@ -379,6 +386,3 @@ impl Domain {
 const TOLD: u8 = 3;
 /// So many beacons are sent out of turn between two that are in turn.
 const MOST_HASTY: u32 = 32;
-
-/// No more nodes than this announce on a segment; the rest listen.
-const MOST_CANDIDATES: usize = 64;

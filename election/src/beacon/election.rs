@@ -129,6 +129,16 @@ impl BeaconElection {
         self.claims_version
     }
 
+    /// The beacon of this segment that was built last did not leave the machine: nobody has heard it, so
+    /// it has renewed no token. To be told before the next one is built, which is due sooner then: at a
+    /// tenth of the interval.
+    pub fn unsent(&mut self, now: Instant, segment: &Segment) {
+        if let Some((_, domain)) = self.domains.get_mut(segment) {
+            domain.unsent(now);
+            self.absorb(segment);
+        }
+    }
+
     /// Sends and believes by these keys from now on.
     pub fn set_keyring(&mut self, keyring: Keyring) {
         self.keyring = keyring;

@@ -10,7 +10,7 @@
 //! | P3 | one owner among those who hear each other; overlap of an interval at most | `chaos::whatever_happens…`, `scenarios::each_side_of_a_partition…` |
 //! | P4 | a takeover is made in time | `scenarios::a_death_is_found…`, `without_the_burst…` |
 //! | P5 | moves are bounded | `moves::an_eligibility_that_swings…`, `serving::an_address_that_no_node_serves…`, `hash::a_node_that_comes_and_goes…` |
-//! | P6 | the spread is even | `scenarios::at_cold_start…`, `spread::after_a_hundred_joins_and_deaths…` |
+//! | P6 | the spread is even | `scenarios::at_cold_start…`, `spread::after_a_hundred…` |
 //! | P7 | a death moves only its own | `scenarios::a_death_is_found…`, `spread::after_a_hundred…` |
 //! | P8 | epochs rise, and all agree | `chaos`, `scenarios::epochs_rise…` |
 //! | P9 | starts and heals are announced | `scenarios::each_side_of_a_partition…` |
@@ -18,6 +18,7 @@
 //! | P11 | nobody is missed for long | `chaos::whatever_happens…` |
 //! | P12 | nothing breaks on any input | `tests/contract.rs`, fuzz targets `election_*` |
 
+mod cap;
 mod chaos;
 mod crowd;
 mod hash;

@@ -37,6 +37,8 @@ pub(crate) struct Elector {
     pub(crate) election: BeaconElection,
     /// Beacons that it would send are lost; all else is not.
     pub(crate) mute_beacons: bool,
+    /// The kernel takes none of its beacons, and says so.
+    pub(crate) refused: bool,
     /// Its beacons have an item that others do not know, as a newer version's would.
     pub(crate) says_more: bool,
     /// For what it sends neither answers nor announcements.
@@ -181,6 +183,7 @@ impl Elector {
         Self {
             election,
             mute_beacons: false,
+            refused: false,
             says_more: false,
             mute: Mute::Nothing,
             deaf_to_answers: false,
@@ -311,6 +314,10 @@ impl Elector {
             self.listen_to_election(now);
             match transmit? {
                 BeaconTransmit::Beacon(_) if self.mute_beacons => {}
+                BeaconTransmit::Beacon(segment) if self.refused => {
+                    self.election.unsent(now, &segment);
+                    self.listen_to_election(now);
+                }
                 BeaconTransmit::Beacon(segment) => {
                     assert!(bytes.len() <= 1_400);
                     buf.clear();

@@ -52,21 +52,29 @@ impl Host {
             beacons: &self.beacons,
             asks: Vec::new(),
             unsent: Vec::new(),
+            unheard: None,
             changed: false,
             full: false,
         };
-        let due = match &mut self.elector {
-            Elector::Hash(hash) => {
-                let beacons = pump(&mut hash.peers, Clock::now, &mut self.buf, &mut outlet);
-                hash.follow(Clock::now());
-                let order = pump(&mut hash.order, Clock::now, &mut self.buf, &mut outlet);
-                [beacons, order].into_iter().flatten().min()
-            }
-            Elector::Static(election) => {
-                pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
-            }
-            Elector::Beacon(election) => {
-                pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
+        let due = loop {
+            let due = match &mut self.elector {
+                Elector::Hash(hash) => {
+                    let beacons = pump(&mut hash.peers, Clock::now, &mut self.buf, &mut outlet);
+                    hash.follow(Clock::now());
+                    let order = pump(&mut hash.order, Clock::now, &mut self.buf, &mut outlet);
+                    [beacons, order].into_iter().flatten().min()
+                }
+                Elector::Static(election) => {
+                    pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
+                }
+                Elector::Beacon(election) => {
+                    pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
+                }
+            };
+            // Once a segment: the next beacon there is not due yet.
+            let Some(segment) = outlet.unheard.take() else { break due };
+            if let Some(election) = self.elector.beacons_mut() {
+                election.unsent(Clock::now(), &segment);
             }
         };
         let Tokens { asks, unsent, changed, full, .. } = outlet;

@@ -8,7 +8,7 @@ use core::{net::IpAddr, time::Duration};
 
 use vipcast_sans_io::Instant;
 
-use super::{Domain, MOST_CANDIDATES};
+use super::Domain;
 use crate::{
     Claim, Epoch, NodeName,
     beacon::{
@@ -25,7 +25,7 @@ impl Domain {
         if !self.up {
             return;
         }
-        self.surplus = self.is_surplus();
+        self.surplus = self.is_surplus(now);
         self.settle_conflicts(now);
         self.find_deaf(now);
         if !self.starting {
@@ -339,15 +339,6 @@ impl Domain {
             }
         });
         demand.collect()
-    }
-
-    /// Whether so many others announce that this node should listen only.
-    fn is_surplus(&self) -> bool {
-        if self.table.holds_any() {
-            return false;
-        }
-        let there = self.peers.iter().filter(|(_, peer)| peer.is_there());
-        there.filter(|(name, _)| **name < self.config.me).count() >= MOST_CANDIDATES
     }
 
     fn refresh_claims(&mut self, now: Instant) {

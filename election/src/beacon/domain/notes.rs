@@ -1,6 +1,9 @@
 //! What a domain keeps beside its tables.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 use core::net::IpAddr;
 
 use vipcast_sans_io::Instant;
@@ -52,4 +55,13 @@ pub(super) struct Outbox {
     /// The next part of the whole table.
     pub(super) sync: Option<IpAddr>,
     pub(super) synced: bool,
+    /// What of all this the last beacon has said, as it was before.
+    pub(super) said: Said,
+}
+
+/// So that it can be said again where it did not leave.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    pub(super) changes: Vec<(IpAddr, u8)>,
+    pub(super) sync: Option<IpAddr>,
 }

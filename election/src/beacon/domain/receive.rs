@@ -54,7 +54,7 @@ impl Domain {
             if (beacon.incarnation, beacon.sequence) <= last {
                 return Err(Refusal::Replayed);
             }
-        } else if !self.make_room() {
+        } else if !self.make_room(&name) {
             return Err(Refusal::TooManyNodes);
         }
         self.hear(now, name, beacon);
@@ -73,6 +73,8 @@ impl Domain {
         let told: Vec<IpAddr> = beacon.changes.iter().map(|(at, _)| *at).collect();
         let synced = beacon.sync.is_some();
         let life = beacon.life();
+        // At a cold start of many each would answer each.
+        let crowded = self.starting && beacon.starting && self.peers.len() > MOST_GREETED;
         let peer = self.peers.entry(name.clone()).or_insert_with(|| Peer::new(now, &beacon));
         let new = !peer.is_there() || peer.life != life;
         self.dirty |= peer.hear(now, beacon, self.life);
@@ -85,7 +87,7 @@ impl Domain {
         };
         holdings.iter().for_each(|(at, holding)| self.remember(*at, holding));
         self.timers.set(Timer::Peer(name), now + silence);
-        if new {
+        if new && !crowded {
             // So that it knows at once that it is heard.
             self.hasten();
         }
@@ -150,18 +152,24 @@ impl Domain {
         self.timers.set(Timer::Peer(name.clone()), next);
     }
 
-    /// Room for one node more: the one that has been dead the longest goes.
-    fn make_room(&mut self) -> bool {
+    /// Room for one node more: the one that has been dead the longest goes. Where all live, the last
+    /// by name that holds nothing makes room for one that comes before it: it will only listen.
+    fn make_room(&mut self, comes: &NodeName) -> bool {
         if self.peers.len() < MOST_PEERS {
             return true;
         }
         let dead = self.peers.iter().filter(|(_, peer)| !peer.is_there());
-        let oldest = dead.min_by_key(|(_, peer)| peer.heard_at).map(|(name, _)| name.clone());
-        oldest.is_some_and(|name| self.peers.remove(&name).is_some())
+        let oldest = dead.min_by_key(|(_, peer)| peer.heard_at).map(|(name, _)| name);
+        let mut idle = self.peers.iter().rev().filter(|(_, peer)| !peer.table.holds_any());
+        let last = || idle.next().map(|(name, _)| name).filter(|last| comes < *last);
+        let leaves = oldest.or_else(last).cloned();
+        leaves.is_some_and(|name| self.peers.remove(&name).is_some())
     }
 }
 
 const LOWEST: IpAddr = IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+/// A node that starts among no more that start answers each at once.
+const MOST_GREETED: usize = 16;
 /// A suspect is asked so often by beacon.
 const PROBES: u32 = 4;
 /// A suspect is asked for so many of its addresses by ARP or ND.

@@ -72,8 +72,30 @@ impl Domain {
         Some(Said::Beacon)
     }
 
+    /// The last beacon did not leave, so it has renewed nothing. The next one comes soon, so that a
+    /// queue that was full for a moment does no harm.
+    pub(in crate::beacon) fn unsent(&mut self, now: Instant) {
+        if !self.up {
+            return;
+        }
+        self.counters.unsent += 1;
+        let said = core::mem::take(&mut self.outbox.said);
+        self.outbox.changes.extend(said.changes);
+        self.outbox.sync = said.sync.or(self.outbox.sync);
+        self.not_after = self.not_after_before;
+        self.timers.set(Timer::Fence, self.not_after);
+        self.news.renewed |= self.table.holds_any();
+        self.outbox.beacon = false;
+        let soon = now + self.config.settings.interval / TRIES;
+        if self.timers.deadline(&Timer::Beacon).is_none_or(|due| soon < due) {
+            self.timers.set(Timer::Beacon, soon);
+        }
+        self.fence_if_late(now);
+    }
+
     /// A beacon is a renewal of the lease, and nothing else is.
     fn renew(&mut self, now: Instant) {
+        self.not_after_before = self.not_after;
         self.not_after = now + self.config.settings.token_life;
         self.timers.set(Timer::Fence, self.not_after);
         self.news.renewed |= self.table.holds_any();
@@ -124,7 +146,7 @@ impl Domain {
         let mut waiting: Vec<(u8, IpAddr)> =
             self.outbox.changes.iter().map(|(at, told)| (TOLD - told, *at)).collect();
         waiting.sort_unstable();
-        let mut changes = Vec::new();
+        let (mut changes, mut said) = (Vec::new(), Vec::new());
         for (told, at) in waiting {
             let entry = self.table.entry(at).map(|entry| entry.told(now));
             let len = entry_len(at, entry.as_ref());
@@ -133,6 +155,7 @@ impl Domain {
             }
             *room -= len;
             changes.push((at, entry));
+            said.push((at, TOLD - told));
             if told + 1 >= TOLD {
                 self.outbox.changes.remove(&at);
             } else {
@@ -140,12 +163,14 @@ impl Domain {
             }
         }
         changes.sort_unstable_by_key(|(at, _)| *at);
+        self.outbox.said.changes = said;
         changes
     }
 
     /// The next part of the whole table that fits.
     fn sync(&mut self, now: Instant, room: &mut usize) -> Option<SyncRange> {
         // Little room is left for the next datagram, which has more.
+        self.outbox.said.sync = self.outbox.sync;
         let first = self.outbox.sync.filter(|_| *room >= LEAST_ROOM)?;
         let mut left = *room - RANGE_LEN;
         let mut range = SyncRange { first, end: None, entries: Vec::new() };
@@ -165,6 +190,8 @@ impl Domain {
     }
 }
 
+/// So often an interval a beacon is tried that does not leave.
+const TRIES: u32 = 10;
 /// So many lives are listed as heard.
 const MOST_HEARD: usize = 100;
 /// The two ends of a range, and the header of its item.
