@@ -300,12 +300,13 @@ impl Host {
             self.report.checks.verdicts.insert(address, check);
         }
         self.narrow_filters();
-        self.join_groups();
+        self.want_groups();
         self.dirty = true;
     }
 
     /// Lets everything move that can, then sleeps no longer than the machines allow.
     fn turn(&mut self) -> io::Result<()> {
+        self.join_groups();
         let (sockets, report) = (&self.sockets, &mut self.report);
         let asking = &mut self.asking;
         let claimed = &self.claimed;
@@ -336,7 +337,7 @@ impl Host {
         let counters_due = self.tell();
         self.due = [self.election_due, responder_due, retry].into_iter().flatten().min();
         let looks = self.look_again.into_iter().chain([self.gateways.due()]);
-        let looks = looks.chain(self.alarms.due());
+        let looks = looks.chain(self.alarms.due()).chain(self.groups.is_behind().then(Clock::now));
         let looks = looks.chain(self.conflicts_until.values().min().copied());
         self.timer.set(self.due.into_iter().chain(counters_due).chain(looks).min())
     }

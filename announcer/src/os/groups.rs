@@ -6,16 +6,26 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+#[cfg(test)]
+mod tests;
+
 /// Memberships in IPv6 multicast groups, so that frames for them pass the network card, and switches
 /// that listen to MLD send them here.
 ///
 /// A packet socket cannot ask for that: it would set the card's filter alone, and a switch that
 /// snoops would not learn of it. Memberships end with this value. Needs no privilege, and no address
 /// on the link.
+///
+/// The kernel takes its time for each, so [`follow`](Self::follow) only notes what is wanted, and
+/// [`proceed`](Self::proceed) does a part of it: who has ten thousand to join can do something else in
+/// between.
 #[derive(Debug, Default)]
 pub struct GroupMemberships {
     sockets: Vec<Member>,
     joined: BTreeMap<Membership, usize>,
+    to_join: BTreeSet<Membership>,
+    to_leave: BTreeSet<Membership>,
+    failed: BTreeMap<Membership, io::Error>,
 }
 
 /// A group on the link with this index.
@@ -32,24 +42,45 @@ struct Member {
 const GROUPS_PER_SOCKET: usize = 256;
 
 impl GroupMemberships {
-    /// Joins what is wanted and not joined, leaves what is no longer wanted, and returns what could
-    /// not be joined. That is tried again by the next call.
-    pub fn follow(&mut self, wanted: &BTreeSet<Membership>) -> BTreeMap<Membership, io::Error> {
-        let unwanted = self.joined.keys().filter(|membership| !wanted.contains(membership));
-        for membership in unwanted.copied().collect::<Vec<_>>() {
-            self.leave(membership);
+    /// From now on these are wanted, and no others. What could not be joined is to be tried again.
+    pub fn follow(&mut self, wanted: &BTreeSet<Membership>) {
+        self.to_leave = self.joined.keys().filter(|key| !wanted.contains(key)).copied().collect();
+        self.to_join =
+            wanted.iter().filter(|key| !self.joined.contains_key(key)).copied().collect();
+        self.failed.retain(|key, _| wanted.contains(key));
+    }
+
+    /// Joins and leaves at most so many groups, those to be joined first.
+    pub fn proceed(&mut self, at_most: usize) {
+        for _ in 0..at_most {
+            if let Some(membership) = self.to_join.pop_first() {
+                match self.join(membership) {
+                    Ok(()) => _ = self.failed.remove(&membership),
+                    Err(error) => _ = self.failed.insert(membership, error),
+                }
+            } else if let Some(membership) = self.to_leave.pop_first() {
+                self.leave(membership);
+            } else {
+                return;
+            }
         }
-        let missing = wanted.iter().filter(|membership| !self.joined.contains_key(membership));
-        let missing: Vec<Membership> = missing.copied().collect();
-        let failed = missing
-            .into_iter()
-            .filter_map(|membership| self.join(membership).err().map(|error| (membership, error)));
-        failed.collect()
+    }
+
+    /// Whether [`proceed`](Self::proceed) has something left to do.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !(self.to_join.is_empty() && self.to_leave.is_empty())
     }
 
     /// What is joined.
     pub fn joined(&self) -> impl Iterator<Item = Membership> {
         self.joined.keys().copied()
+    }
+
+    /// What is wanted and could not be joined, and why.
+    #[must_use]
+    pub const fn failed(&self) -> &BTreeMap<Membership, io::Error> {
+        &self.failed
     }
 
     fn join(&mut self, (link, group): Membership) -> io::Result<()> {

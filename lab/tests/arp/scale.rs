@@ -51,7 +51,18 @@ fn first_round(caught: &Captured, count: u32) -> Result<Duration> {
     Ok(last.zip(first).map_or(Duration::ZERO, |(last, first)| last.duration_since(*first)))
 }
 
+/// As [`first_round`], of a node that a busy machine did not pause for longer than a token lives: one
+/// that was begins anew.
 fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
+    for _ in 0..3 {
+        if let Some(took) = undisturbed(count, pace)? {
+            return Ok(took);
+        }
+    }
+    Err("the node was paused in each of three runs: this machine is too busy".into())
+}
+
+fn undisturbed(count: u32, pace: Option<u32>) -> Result<Option<Duration>> {
     let lan = Lan::new("scale", 1)?;
     lan.serve(addresses(count).map(IpAddr::from))?;
     ip(&lan.net.nodes[0], &format!("route replace default via {}", gateway(count)))?;
@@ -70,10 +81,13 @@ fn run(count: u32, pace: Option<u32>) -> Result<Duration> {
         left.remove(&arp.spa);
         left.is_empty()
     })?;
-    Lan::end(&node)?;
+    let said = Lan::end(&node)?;
     let caught = capture.stop()?;
+    if said.contains("this node was paused") {
+        return Ok(None);
+    }
     assert_eq!(caught.dropped, 0, "the capture lost frames: this run shows nothing");
-    first_round(&caught, count)
+    first_round(&caught, count).map(Some)
 }
 
 /// What takes longer at the default pace is left to a run that `VIPCAST_LAB_LONG` asks for.

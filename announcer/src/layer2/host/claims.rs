@@ -42,7 +42,7 @@ impl Host {
             let claim = links.get(link).and_then(|link| claimed.get(&(link.index, *address)));
             claim.is_some_and(|claim| claim.epoch == heard.epoch)
         });
-        self.join_groups();
+        self.want_groups();
         let answering = &self.report.answering;
         let claimed = |address| answering.keys().any(|unit| unit.address == address);
         self.report.conflicts.retain(|(address, _), _| claimed(*address));

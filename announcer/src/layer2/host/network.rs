@@ -23,6 +23,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// When to try again to open a socket.
 pub(super) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
+/// How many groups are joined before frames are served again: a few milliseconds' worth.
+const GROUPS_A_TURN: usize = 32;
+
 /// What the thread has of each link: its state, its sockets, its groups.
 impl Host {
     /// Follows what the links have become.
@@ -121,18 +124,28 @@ impl Host {
         self.report.broken_links = broken;
     }
 
-    /// Questions for an IPv6 address come to a group. What cannot be joined is told: switches that
-    /// snoop keep such questions away.
-    pub(super) fn join_groups(&mut self) {
+    /// Questions for an IPv6 address come to a group.
+    pub(super) fn want_groups(&mut self) {
         let wanted = self.responder.wanted_groups();
         let wanted: BTreeSet<_> = wanted.into_iter().map(|(link, group)| (link.0, group)).collect();
-        let failed = self.groups.follow(&wanted);
+        self.groups.follow(&wanted);
+    }
+
+    /// Joins some of them: ten thousand take the kernel longer than a token lives. What cannot be
+    /// joined is told: switches that snoop keep such questions away.
+    pub(super) fn join_groups(&mut self) {
+        self.groups.proceed(GROUPS_A_TURN);
+        if self.groups.failed().is_empty() && self.report.missing_groups.is_empty() {
+            return;
+        }
         let links = &self.report.links;
-        let named = failed.into_iter().filter_map(|((index, group), error)| {
+        let named = self.groups.failed().iter().filter_map(|(&(index, group), error)| {
             let (name, _) = links.iter().find(|(_, link)| link.index == index)?;
             Some(((name.clone(), group), error.to_string()))
         });
-        self.report.missing_groups = named.collect();
+        let missing = named.collect();
+        self.dirty |= self.report.missing_groups != missing;
+        self.report.missing_groups = missing;
     }
 }
 
