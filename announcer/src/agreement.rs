@@ -9,6 +9,7 @@
 //!        └──────────what it sends───────┘  └────kept───────┘
 //! ```
 
+mod silence;
 mod standing;
 mod task;
 mod writer;
@@ -32,7 +33,10 @@ use vipcast_election::{
 
 pub use standing::Standing;
 
-use self::{task::Task, writer::Writer};
+use self::{
+    task::{Patience, Task},
+    writer::Writer,
+};
 use crate::{Node, Report, clock::Clock};
 
 /// Where a node keeps what it must not forget. Called on a thread of its own, and again with the same
@@ -161,11 +165,12 @@ impl Agreement {
         let keyring = control.agree(datagrams);
         let send = move |to, bytes: &[u8]| control.send_agreement(to, bytes);
         let wire = Wire { inbox, send: Box::new(send), keyring };
-        Self::over(config, voter, kept, ledger, wire, node.reports())
+        Self::over(config, Patience::default(), voter, kept, ledger, wire, node.reports())
     }
 
     fn over(
         config: RegisterConfig,
+        patience: Patience,
         voter: VoterId,
         kept: &[u8],
         ledger: impl Ledger,
@@ -179,7 +184,7 @@ impl Agreement {
         let (sender, views) = watch::channel(Arc::new(view));
         let (proposals, asked) = mpsc::channel(PROPOSALS);
         let writer = Writer::start(ledger);
-        let task = Task::new(machine, config, writer, wire, sender);
+        let task = Task::new(machine, config, patience, writer, wire, sender);
         tokio::spawn(task.run(asked, reports));
         Ok(Self { views, proposals })
     }

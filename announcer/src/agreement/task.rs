@@ -16,6 +16,7 @@ use vipcast_sans_io::{Instant, Machine};
 
 use super::{
     Agreed, ChangeError, Proposal, SendDatagram, Standing, Wire,
+    silence::Silence,
     writer::{Writer, Written},
 };
 use crate::{
@@ -24,29 +25,42 @@ use crate::{
     driver::{BATCH, Flow, Outlet, pump},
 };
 
-/// A node that names nobody and hears nobody for so long founds alone.
-const ALONE_AFTER: Duration = Duration::from_secs(5);
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// A node that names nobody and hears nobody for so long founds alone.
+    pub(super) alone: Duration,
+    /// Before that, a node that starts cannot know who is there.
+    pub(super) starting: Duration,
+    /// For so long another history is taken to be there after it was heard.
+    pub(super) history: Duration,
+    /// A member that nobody names is dismissed when it was silent for so long.
+    pub(super) silence: Duration,
+}
 
-/// Before that, a node that starts cannot know who is there.
-const STARTING: Duration = Duration::from_secs(3);
-
-/// For so long another history is taken to be there after it was heard.
-const HISTORY_LASTS: Duration = Duration::from_secs(10);
-
-/// A member that nobody names is dismissed when it was silent for so long.
-const DISMISS_AFTER: Duration = Duration::from_secs(60);
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            alone: Duration::from_secs(5),
+            starting: Duration::from_secs(3),
+            history: Duration::from_secs(10),
+            silence: Duration::from_secs(60),
+        }
+    }
+}
 
 /// The loop around a register.
 pub(super) struct Task {
     register: Register,
     config: RegisterConfig,
+    patience: Patience,
     writer: Writer,
     wire: Wire,
     views: watch::Sender<Arc<Agreed>>,
     view: Agreed,
     buf: Vec<u8>,
     began: Instant,
-    leads_since: Option<Instant>,
+    silence: Silence,
     /// Beacons of these nodes come in.
     heard: BTreeSet<NodeName>,
     /// Nobody was ever heard.
@@ -60,6 +74,7 @@ impl Task {
     pub(super) fn new(
         register: Register,
         config: RegisterConfig,
+        patience: Patience,
         writer: Writer,
         wire: Wire,
         views: watch::Sender<Arc<Agreed>>,
@@ -68,13 +83,14 @@ impl Task {
         Self {
             register,
             config,
+            patience,
             writer,
             wire,
             views,
             view,
             buf: Vec::new(),
             began: Clock::now(),
-            leads_since: None,
+            silence: Silence::default(),
             heard: BTreeSet::new(),
             alone: true,
             histories: 0,
@@ -93,7 +109,7 @@ impl Task {
             self.hear_of(&reports.borrow_and_update().clone());
             let due = self.turn();
             let now = Clock::now();
-            let wait = due.map_or(ALONE_AFTER, |due| due.saturating_duration_since(now));
+            let wait = due.map_or(self.patience.alone, |due| due.saturating_duration_since(now));
             tokio::select! {
                 proposal = proposals.recv() => match proposal {
                     Some(proposal) => self.propose(proposal),
@@ -165,7 +181,7 @@ impl Task {
     fn turn(&mut self) -> Option<Instant> {
         let now = Clock::now();
         let nobody = self.config.founders().next().is_none();
-        if nobody && self.alone && now >= self.began + ALONE_AFTER {
+        if nobody && self.alone && now >= self.began + self.patience.alone {
             self.register.found_alone(now);
         }
         let mut outlet = Outbox { send: &self.wire.send, blanks: Vec::new(), agreed: false };
@@ -182,18 +198,12 @@ impl Task {
             let _ = self.admit(now, &name, voter);
         }
         let standing = self.standing(now);
-        if !standing.leads() {
-            self.leads_since = None;
-        }
-        let since = *self.leads_since.get_or_insert(now);
         let leads = self.register.leads(now).is_some();
         let behind = if leads { self.register.behind() } else { BTreeSet::new() };
-        if leads && now >= since + DISMISS_AFTER {
-            let named: BTreeSet<&NodeName> = self.config.founders().collect();
-            if let Some(gone) = behind.iter().find(|name| !named.contains(name)) {
-                // Likewise.
-                let _ = self.register.dismiss(now, gone);
-            }
+        let gone = if leads { self.gone(&behind) } else { BTreeSet::new() };
+        if let Some(gone) = self.silence.longer_than(self.patience.silence, now, gone) {
+            // Likewise.
+            let _ = self.register.dismiss(now, &gone);
         }
         if agreed {
             self.view.document = Arc::new(self.register.document().clone());
@@ -206,6 +216,14 @@ impl Task {
             self.views.send_replace(Arc::new(self.view.clone()));
         }
         due
+    }
+
+    /// Members that nobody names, and that do not follow or are not even heard.
+    fn gone(&self, behind: &BTreeSet<NodeName>) -> BTreeSet<NodeName> {
+        let named: BTreeSet<&NodeName> = self.config.founders().collect();
+        let members = self.register.document().members().into_keys();
+        let unnamed = members.filter(|name| !named.contains(name) && name != self.config.me());
+        unnamed.filter(|name| behind.contains(name) || !self.heard.contains(name)).collect()
     }
 
     /// Those that are named vote; one that has lost its memory is another voter.
@@ -224,7 +242,7 @@ impl Task {
         if let Some(why) = &self.fault {
             return Standing::Unwritten { why: why.clone() };
         }
-        if self.other_history_at.is_some_and(|at| now < at + HISTORY_LASTS) {
+        if self.other_history_at.is_some_and(|at| now < at + self.patience.history) {
             return Standing::OtherHistory;
         }
         if self.register.leads(now).is_some() {
@@ -233,7 +251,7 @@ impl Task {
         if let Some(leader) = self.register.follows(now) {
             return Standing::Follows { leader: leader.clone() };
         }
-        if now < self.began + STARTING {
+        if now < self.began + self.patience.starting {
             return Standing::Starting;
         }
         if let Some(Founding { missing, differ }) = self.register.founding(now) {

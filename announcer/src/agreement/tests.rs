@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     sync::{mpsc, watch},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use vipcast_election::{
     NodeName, Segment,
@@ -51,6 +51,13 @@ impl Disk {
     }
 }
 
+/// Waits until nobody writes to these any more.
+async fn put_down(disks: &[Disk]) {
+    while disks.iter().any(|disk| Arc::strong_count(&disk.kept) > 1) {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
 type Inboxes = Arc<Mutex<BTreeMap<NodeName, mpsc::Sender<Vec<u8>>>>>;
 
 /// Nodes that hear each other, as far as they are on the network.
@@ -88,7 +95,18 @@ impl Net {
         let (told, reports) = watch::channel(Arc::default());
         self.reports.insert(me.to_string(), told);
         let kept = disk.kept.lock().unwrap().clone();
-        Agreement::over(config, VoterId(voter), &kept, disk.clone(), wire, reports).unwrap()
+        let patience = Patience {
+            history: Duration::from_millis(300),
+            silence: Duration::from_millis(300),
+            ..Patience::default()
+        };
+        let voter = VoterId(voter);
+        Agreement::over(config, patience, voter, &kept, disk.clone(), wire, reports).unwrap()
+    }
+
+    /// Takes a node off the network.
+    fn cut(&mut self, node: &str) -> mpsc::Sender<Vec<u8>> {
+        self.inboxes.lock().unwrap().remove(&NodeName::new(node)).unwrap()
     }
 
     /// Whose beacons a node hears.
@@ -195,4 +213,68 @@ async fn where_nobody_is_named_a_node_founds_alone_if_it_hears_nobody() {
     // A history is there now, and b has it too, though without a vote.
     let follows = Standing::Follows { leader: NodeName::new("a") };
     until(&b, |view| view.standing == follows).await;
+}
+
+fn has_member(view: &Arc<Agreed>, name: &str) -> bool {
+    view.document.members().contains_key(&NodeName::new(name))
+}
+
+#[tokio::test]
+async fn who_is_named_later_is_admitted_and_who_is_named_no_more_is_dismissed_when_it_is_gone() {
+    let mut net = Net::default();
+    let disks = [Disk::default(), Disk::default(), Disk::default()];
+    let a = net.start("a", 1, &["a", "b"], &disks[0]);
+    let b = net.start("b", 2, &["a", "b"], &disks[1]);
+    until(&a, |view| view.standing.leads()).await;
+    until(&b, |view| view.document.members().len() == 2).await;
+    drop((a, b));
+    put_down(&disks).await;
+
+    // All are started anew with a list of three.
+    let all = ["a", "b", "c"];
+    let a = net.start("a", 11, &all, &disks[0]);
+    let b = net.start("b", 12, &all, &disks[1]);
+    let c = net.start("c", 3, &all, &disks[2]);
+    for agreement in [&a, &b, &c] {
+        until(agreement, |view| has_member(view, "c")).await;
+    }
+    until(&c, |view| view.votes).await;
+    drop((a, b, c));
+    put_down(&disks).await;
+
+    // And with a list of two: the third is not named, but there.
+    let a = net.start("a", 21, &["a", "b"], &disks[0]);
+    let b = net.start("b", 22, &["a", "b"], &disks[1]);
+    let c = net.start("c", 23, &["a", "b"], &disks[2]);
+    for me in all {
+        net.hears(me, &all);
+    }
+    let view = until(&a, |view| view.standing.leads() && view.behind.is_empty()).await;
+    assert!(has_member(&view, "c"));
+    a.propose(view.document.version(), change("web", "192.0.2.1")).await.unwrap();
+    until(&c, |view| view.document.get(b"web").is_some()).await;
+    drop(c);
+    for me in ["a", "b"] {
+        net.hears(me, &["a", "b"]);
+    }
+    until(&a, |view| !has_member(view, "c")).await;
+    until(&b, |view| !has_member(view, "c") && view.document.get(b"web").is_some()).await;
+}
+
+#[tokio::test]
+async fn two_histories_are_told_by_both_sides_until_one_is_gone() {
+    let mut net = Net::default();
+    let a = net.start("a", 1, &["a"], &Disk::default());
+    until(&a, |view| view.standing.leads()).await;
+    let inbox = net.cut("a");
+    let b = net.start("b", 2, &["b"], &Disk::default());
+    until(&b, |view| view.standing.leads()).await;
+    net.inboxes.lock().unwrap().insert(NodeName::new("a"), inbox);
+    for agreement in [&a, &b] {
+        let view = until(agreement, |view| view.standing == Standing::OtherHistory).await;
+        let refused = agreement.propose(view.document.version(), change("web", "x")).await;
+        assert_eq!(refused, Err(ChangeError::Standing(Standing::OtherHistory)));
+    }
+    drop(b);
+    until(&a, |view| view.standing.leads()).await;
 }
