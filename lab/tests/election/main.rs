@@ -6,6 +6,7 @@ mod agreement;
 mod common;
 mod forgery;
 mod keys;
+mod rebalance;
 mod segments;
 mod serving;
 mod takeover;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use vipcast_lab::harness::{self, test};
 
 fn main() -> ExitCode {
-    harness::main(vec![
+    let mut tests = vec![
         test(
             "nodes elect by beacons, and another takes over from a dead one",
             takeover::another_takes_over,
@@ -84,5 +85,12 @@ fn main() -> ExitCode {
             agreement::without_founders_the_first_founds_alone,
         ),
         test("who has an address, since when, and who knows it", who_has::who_has),
-    ])
+    ];
+    if rebalance::is_asked_for() {
+        tests.push(test(
+            "with a budget a node that joins gets its share, and no probe is lost",
+            rebalance::a_join_gets_its_share,
+        ));
+    }
+    harness::main(tests)
 }
