@@ -7,6 +7,7 @@ mod common;
 mod forgery;
 mod keys;
 mod rebalance;
+mod refused;
 mod segments;
 mod serving;
 mod takeover;
@@ -64,6 +65,11 @@ fn main() -> ExitCode {
         test(
             "where nobody's answers come through, nothing moves",
             serving::where_all_are_muted_nothing_moves,
+        )
+        .needs_tool("nft"),
+        test(
+            "an owner whose beacons its kernel refuses is silent before another takes over",
+            refused::who_cannot_send_beacons_is_silent_first,
         )
         .needs_tool("nft"),
         test("beacons go to a list of nodes", transport::beacons_to_peers),
