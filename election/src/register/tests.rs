@@ -163,6 +163,35 @@ fn a_member_alone_leads_for_as_long_as_it_lives() {
     assert!(led > 100, "{led}");
 }
 
+/// What a crash takes away was never agreed.
+#[test]
+fn a_vote_of_its_own_counts_when_it_is_kept() {
+    let me = NodeName::new("a");
+    let config = RegisterConfig::new(me.clone(), [me], RegisterSettings::default()).unwrap();
+    let mut now = Instant::from_millis(1);
+    let mut register = Register::new(now, VoterId(7), config, Keyring::insecure());
+    while register.leads(now).is_none() {
+        while let Some(persist) = register.poll_persist() {
+            register.persisted(now, persist.ticket);
+        }
+        while register.poll_transmit(now, &mut Vec::new()).is_some() {}
+        now = register.poll_timeout().unwrap();
+        register.handle_timeout(now);
+    }
+    while let Some(persist) = register.poll_persist() {
+        register.persisted(now, persist.ticket);
+    }
+    register.propose(now, changes(&[("web", Some("1"))])).unwrap();
+    let persist = register.poll_persist().unwrap();
+    for _ in 0..2 {
+        assert_eq!(register.document().get(b"web"), None);
+        now = register.poll_timeout().unwrap();
+        register.handle_timeout(now);
+    }
+    register.persisted(now, persist.ticket);
+    assert_eq!(register.document().get(b"web"), Some(&b"1"[..]));
+}
+
 /// A voter that has said what it then forgets could promise the opposite.
 #[test]
 fn nothing_is_said_while_anything_is_not_kept() {
