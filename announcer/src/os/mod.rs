@@ -28,6 +28,7 @@ mod lock;
 pub mod netlink;
 mod nftables;
 mod packet;
+mod ring;
 mod sys;
 
 pub use abort::AbortOnUnwind;

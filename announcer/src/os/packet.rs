@@ -12,6 +12,7 @@ use socket2::{Domain, Socket, Type};
 pub use self::batch::{FrameBatch, SendBatch};
 use super::{
     filter::{self, FrameKind},
+    ring::Ring,
     sys,
 };
 
@@ -23,7 +24,10 @@ use super::{
 /// down and up again, not its removal. Needs `CAP_NET_RAW`.
 #[derive(Debug)]
 pub struct PacketSocket {
-    socket: Socket,
+    ring: Ring,
+    receiver: Socket,
+    /// It hears nothing and nobody polls it, so a frame that has left wakes nobody.
+    sender: Socket,
     kind: FrameKind,
 }
 
@@ -76,25 +80,28 @@ pub struct Statistics {
     pub drops: u32,
 }
 
-/// Bytes that may wait unread. Small, so that a queue is never old.
-const RECEIVE_BUFFER: usize = 256 * 1024;
-
 impl PacketSocket {
-    /// Opens the socket on the link with this index, filtered from the first frame on.
+    /// Opens the socket on the link with this index, filtered from the first frame on. The frames that
+    /// wait take memory that is the kernel's and ours: 64 KiB for 512 of ARP, 512 KiB for 256 of ND.
     ///
     /// # Errors
     /// The kernel's: `EPERM` without `CAP_NET_RAW`, `ENODEV` when there is no such link, `ENETDOWN`
-    /// when it is down.
+    /// when it is down. A kernel that has no receive rings (`PACKET_RX_RING`), or no memory for one, is
+    /// named as such.
     pub fn open(link: u32, kind: FrameKind) -> io::Result<Self> {
         // Protocol 0 receives nothing, so that no unfiltered frame is queued before `bind`.
-        let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None)?;
-        socket.attach_filter(&filter::program(kind, None))?;
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        sys::set_packet_option(socket.as_fd(), libc::PACKET_AUXDATA, 1)?;
+        let open = || Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), None);
+        let (receiver, sender) = (open()?, open()?);
+        receiver.attach_filter(&filter::program(kind, None))?;
+        let ring = Ring::new(receiver.as_fd(), kind).map_err(|error| {
+            let why = format!("the kernel gives no receive ring (PACKET_RX_RING): {error}");
+            io::Error::new(error.kind(), why)
+        })?;
         // Bound to one ethertype it hears incoming frames alone; PACKET_IGNORE_OUTGOING, which kernels
         // before 4.20 do not have, is for sockets that hear all.
-        sys::bind_packet(socket.as_fd(), link, kind.ethertype())?;
-        Ok(Self { socket, kind })
+        sys::bind_packet(receiver.as_fd(), link, kind.ethertype())?;
+        sys::bind_packet(sender.as_fd(), link, 0)?;
+        Ok(Self { ring, receiver, sender, kind })
     }
 
     /// Lets the kernel drop frames that concern none of these prefixes, as target, sender or, in
@@ -108,10 +115,10 @@ impl PacketSocket {
     /// # Errors
     /// The kernel's: out of memory for filters (`net.core.optmem_max`). The old filter stays.
     pub fn set_targets(&self, targets: Option<&[IpNet]>) -> io::Result<()> {
-        self.socket.attach_filter(&filter::program(self.kind, targets))
+        self.receiver.attach_filter(&filter::program(self.kind, targets))
     }
 
-    /// Takes the next frame, or `None` when there is none; never waits. A buffer of 128 bytes holds
+    /// Takes the next frame, or `None` when there is none; never waits. A buffer of 60 bytes holds
     /// all that matters of an ARP frame, 1514 any ND frame; the rest is cut off.
     ///
     /// Take at most 32 in a row before the deadline of claims is looked at again.
@@ -120,30 +127,36 @@ impl PacketSocket {
     /// `ENETDOWN` once when the link has gone down or away; reading may go on. Others are the
     /// kernel's.
     pub fn recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        match sys::receive_packet(self.socket.as_fd(), buffer) {
-            Ok(meta) => Ok(Some(Received {
-                len: meta.len,
-                vlan: meta.vlan_tci,
-                packet_type: meta.packet_type.into(),
-            })),
-            Err(error) if is_transient(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let Some(meta) = self.ring.take(buffer) else { return self.no_frame().map(|()| None) };
+        Ok(Some(Received {
+            len: meta.len,
+            vlan: meta.vlan_tci,
+            packet_type: meta.packet_type.into(),
+        }))
     }
 
-    /// Takes the frames that wait, 32 at most, in one system call; `false` when there are none. Never
-    /// waits. What was in the batch is gone.
+    /// Takes the frames that wait, 32 at most, without a system call; `false` when there are none.
+    /// Never waits. What was in the batch is gone.
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
     pub fn recv_batch(&self, batch: &mut FrameBatch) -> io::Result<bool> {
         batch.count = 0;
-        match sys::receive_packets(self.socket.as_fd(), &mut batch.buffers, &mut batch.metas) {
-            Ok(count) => batch.count = count,
-            Err(error) if is_transient(&error) => {}
-            Err(error) => return Err(error),
+        for (buffer, meta) in batch.buffers.iter_mut().zip(&mut batch.metas) {
+            let Some(taken) = self.ring.take(buffer) else { break };
+            *meta = taken;
+            batch.count += 1;
+        }
+        if batch.count == 0 {
+            self.no_frame()?;
         }
         Ok(batch.count > 0)
+    }
+
+    /// Without a frame it may be an error that has woken the caller. It is told once: until then the
+    /// socket stays readable.
+    fn no_frame(&self) -> io::Result<()> {
+        self.receiver.take_error()?.map_or(Ok(()), Err)
     }
 
     /// Sends a whole frame, destination MAC first, as it is; never waits. It does not pass through
@@ -154,7 +167,7 @@ impl PacketSocket {
     /// long. Others are the kernel's.
     pub fn send(&self, frame: &[u8]) -> io::Result<Sent> {
         loop {
-            return match rustix::net::send(&self.socket, frame, SendFlags::DONTWAIT) {
+            return match rustix::net::send(&self.sender, frame, SendFlags::DONTWAIT) {
                 Ok(_) => Ok(Sent::Queued),
                 Err(Errno::AGAIN | Errno::NOBUFS) => Ok(Sent::Full),
                 Err(Errno::INTR) => continue,
@@ -175,7 +188,7 @@ impl PacketSocket {
                     Sent::Queued => 1,
                     Sent::Full => 0,
                 }),
-                _ => match sys::send_packets(self.socket.as_fd(), batch.frames()) {
+                _ => match sys::send_packets(self.sender.as_fd(), batch.frames()) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(error) if is_full(&error) => Ok(0),
                     sent => sent,
@@ -198,7 +211,7 @@ impl PacketSocket {
     /// # Errors
     /// The kernel's; none is expected.
     pub fn statistics(&self) -> io::Result<Statistics> {
-        let (packets, drops) = sys::packet_statistics(self.socket.as_fd())?;
+        let (packets, drops) = sys::packet_statistics(self.receiver.as_fd())?;
         Ok(Statistics { packets, drops })
     }
 
@@ -211,7 +224,7 @@ impl PacketSocket {
 
 impl AsFd for PacketSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.receiver.as_fd()
     }
 }
 
@@ -225,10 +238,6 @@ impl From<u8> for PacketType {
             other => Self::Other(other),
         }
     }
-}
-
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 fn is_full(error: &io::Error) -> bool {

@@ -9,7 +9,7 @@ use crate::{
     layer2::{outgoing::Outgoing, sockets::link_of},
 };
 
-/// More frames than wait in the receive buffer of a socket, even if each is as small as can be.
+/// More frames than wait in the receive ring of a socket.
 const RECEIVE_QUEUE: usize = 1_024;
 
 /// Frames, from the packet sockets to the responder.
@@ -18,7 +18,7 @@ impl Host {
     /// longer holds anything.
     pub(super) fn drop_what_is_old(&mut self) -> io::Result<()> {
         for socket in self.sockets.values() {
-            // As many as a receive buffer holds: under a flood, what comes after is new.
+            // As many as a ring holds: under a flood, what comes after is new.
             for _ in 0..RECEIVE_QUEUE {
                 if received(socket.recv(&mut self.frame))?.is_none() {
                     break;
