@@ -11,6 +11,7 @@ mod control;
 mod elector;
 mod handshake;
 mod host;
+mod leases;
 mod links;
 mod outgoing;
 mod outlets;
@@ -30,13 +31,13 @@ use std::{
 use tokio::sync::watch;
 use vipcast_arp_ndp::ResponderConfig;
 use vipcast_election::{
-    Candidates, LeaseId, NodeName, StaticConfig, Unit,
+    Candidates, NodeName, StaticConfig, Unit,
     beacon::{BeaconConfig, BeaconCounters, Keyring},
     register::RegisterTransmit,
 };
 use vipcast_plan::LinkName;
-use vipcast_sans_io::Instant;
 
+use self::leases::Leases;
 use crate::os::Waker;
 
 pub use alarms::{Alarm, Raised};
@@ -246,13 +247,16 @@ impl Shared {
     }
 }
 
-/// What the kernel has counted at the packet sockets of all links.
+/// What became of frames at the packet sockets of all links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketCounters {
     /// Frames that passed the filter and were read, or wait to be.
     pub frames: u64,
     /// Frames that passed the filter and found the receive queue full.
     pub dropped: u64,
+    /// Frames that were built and not sent: a lease had ended meanwhile, or the loop's own clock had a
+    /// gap.
+    pub withheld: u64,
 }
 
 impl Drop for Layer2 {
@@ -269,9 +273,6 @@ impl Drop for Layer2 {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// Until when each lease lasts.
-type Leases = BTreeMap<LeaseId, Instant>;
 
 /// A claim of the responder, by what it is about.
 type ClaimKey = (u32, IpAddr);

@@ -295,8 +295,12 @@ impl Responder {
         self.settings.get(&link).is_some_and(|link| link.forwarding)
     }
 
-    /// Announces what is under a lease that was renewed after its end.
+    /// Announces what is under a lease that was renewed after its end. One that has ended is as good as
+    /// one that never was: it is forgotten.
     fn note_renewals(&mut self, now: Instant) {
+        if self.renewed.is_empty() {
+            return;
+        }
         while let Some(lease) = self.renewed.pop() {
             let ended = self.leases.get_mut(&lease).and_then(|state| state.renewed_from.take());
             if ended.is_some_and(|ended| ended <= now) {
@@ -305,6 +309,7 @@ impl Responder {
                 under.into_iter().for_each(|key| self.announce(key));
             }
         }
+        self.leases.retain(|_, lease| now < lease.not_after);
     }
 
     fn on_time(&mut self, now: Instant) {

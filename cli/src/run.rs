@@ -207,12 +207,14 @@ fn told(counters: &Counters, sockets: SocketCounters) -> Line {
     let refused = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
     let text = format!(
         "{} questions answered, {} announcements sent; {} answers from neighbours that were asked, \
-         {} from gateways missing; {} frames lost in full queues; refused frames: {refused}",
+         {} from gateways missing; {} frames lost in full queues; {} withheld because a lease ended \
+         before they could leave; refused frames: {refused}",
         counters.replies_sent,
         counters.announcements_sent,
         counters.acknowledged,
         counters.unanswered,
-        sockets.dropped
+        sockets.dropped,
+        sockets.withheld
     );
     let by_reason: serde_json::Map<_, _> =
         counters.refused.iter().map(|(why, count)| (why.name().into(), (*count).into())).collect();
@@ -222,6 +224,7 @@ fn told(counters: &Counters, sockets: SocketCounters) -> Line {
         .with("acknowledged", counters.acknowledged)
         .with("unanswered", counters.unanswered)
         .with("dropped", sockets.dropped)
+        .with("withheld", sockets.withheld)
         .with("refused", by_reason)
 }
 

@@ -48,7 +48,7 @@ impl Control {
         lock(&self.shared.responder).clone()
     }
 
-    /// Until when a lease lasts, as of now; `None` for one that never was.
+    /// Until when a lease lasts, as of now; `None` for one that never was, or has ended long ago.
     #[must_use]
     pub fn not_after(&self, lease: LeaseId) -> Option<Instant> {
         lock(&self.shared.leases).get(&lease).copied()
@@ -60,7 +60,7 @@ impl Control {
         lock(&self.shared.beacons).clone()
     }
 
-    /// What the kernel has counted at the sockets, a second old at most while frames come in; exact
+    /// What became of frames at the sockets, a second old at most while frames come in; exact
     /// once the thread ended.
     #[must_use]
     pub fn sockets(&self) -> SocketCounters {

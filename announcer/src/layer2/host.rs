@@ -203,8 +203,8 @@ impl Host {
                         if !self.obey() {
                             lock(&self.shared.responder).clone_from(self.responder.counters());
                             self.sockets.values().for_each(|socket| self.filters.count(socket));
-                            *lock(&self.shared.sockets) =
-                                self.filters.counters(Clock::now(), &self.sockets);
+                            let sockets = self.socket_counters(Clock::now());
+                            *lock(&self.shared.sockets) = sockets;
                             *lock(&self.shared.beacons) = self.elector.counters();
                             return Ok(());
                         }
@@ -366,7 +366,9 @@ impl Host {
             return Some(due);
         }
         told.clone_from(self.responder.counters());
-        *lock(&self.shared.sockets) = self.filters.counters(now, &self.sockets);
+        drop(told);
+        let sockets = self.socket_counters(now);
+        *lock(&self.shared.sockets) = sockets;
         *lock(&self.shared.beacons) = self.elector.counters();
         self.counters_told = now;
         None

@@ -18,6 +18,8 @@ pub(super) struct Outgoing {
     batches: BTreeMap<LinkId, SendBatch>,
     /// When the oldest of those that were left over was built.
     built: Option<Instant>,
+    /// How many were never sent: see [`withhold`](Self::withhold).
+    withheld: u64,
 }
 
 impl Outgoing {
@@ -39,6 +41,19 @@ impl Outgoing {
         self.built
     }
 
+    /// Forgets what was built: it may be true no longer.
+    pub(super) fn withhold(&mut self) {
+        // A batch is of 32 at most.
+        self.withheld += self.batches.values().map(|batch| batch.len() as u64).sum::<u64>();
+        self.batches.clear();
+        self.built = None;
+    }
+
+    /// How many frames were built and forgotten.
+    pub(super) const fn withheld(&self) -> u64 {
+        self.withheld
+    }
+
     /// Sends all, unless a lease has ended since they were built, at `built` at the earliest: then
     /// some of them may not be said any more. A frame that the kernel refuses is lost, as any frame
     /// may be: the asker asks again.
@@ -51,7 +66,7 @@ impl Outgoing {
     ) -> Flow {
         let built = self.built.take().map_or(built, |left| left.min(built));
         if ended_since(leases, built, now) {
-            self.batches.clear();
+            self.withhold();
             return Flow::Open;
         }
         let mut flow = Flow::Open;
@@ -107,6 +122,30 @@ mod tests {
         let later = built + Duration::from_millis(1);
         assert_eq!(outgoing.send(built, later, &leases, &Sockets::new()), Flow::Open);
         assert!(outgoing.batches.is_empty() && outgoing.left_over().is_none());
+        assert_eq!(outgoing.withheld(), 1, "and counted");
+    }
+
+    #[test]
+    fn what_may_be_said_is_not_withheld() {
+        let built = Instant::from_millis(1_000);
+        let leases = Leases::from([(LEASE, built + Duration::from_micros(1))]);
+        let mut outgoing = Outgoing::default();
+        assert_eq!(outgoing.push(LinkId(7), &[1; 42]), Flow::Open);
+        assert_eq!(outgoing.send(built, built, &leases, &Sockets::new()), Flow::Open);
+        assert_eq!(outgoing.withheld(), 0);
+    }
+
+    #[test]
+    fn each_frame_that_is_forgotten_counts_once() {
+        let mut outgoing = Outgoing::default();
+        for (link, frames) in [(7, 32), (8, 3)] {
+            for _ in 0..frames {
+                assert_eq!(outgoing.push(LinkId(link), &[1; 42]), Flow::Open);
+            }
+        }
+        outgoing.withhold();
+        outgoing.withhold();
+        assert_eq!(outgoing.withheld(), 35);
     }
 
     #[test]

@@ -67,7 +67,11 @@ impl Ring {
             tp_frame_size: shape.slot as _,
             tp_frame_nr: shape.slots as _,
         };
-        set_packet_option(fd, libc::PACKET_VERSION, &(libc::tpacket_versions::TPACKET_V2 as c_int))?;
+        set_packet_option(
+            fd,
+            libc::PACKET_VERSION,
+            &(libc::tpacket_versions::TPACKET_V2 as c_int),
+        )?;
         set_packet_option(fd, libc::PACKET_RX_RING, &request)?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: no address is asked for, so nothing that is mapped is replaced.

@@ -304,3 +304,22 @@ fn a_thousand_addresses_live_by_one_renewal() {
     let question = ArpPacket { sender, target, ..REQUEST };
     assert_eq!(ask(&mut responder, NOT_AFTER, question), Verdict::Answered);
 }
+
+#[test]
+fn leases_that_have_ended_are_forgotten_and_begin_anew() {
+    const LEASES: u32 = if cfg!(miri) { 20 } else { 10_000 };
+    let mut responder = holder();
+    let second = Duration::from_secs(1);
+    for number in 10..LEASES {
+        let now = START + second * number;
+        responder.renew(LeaseId(number), now + second);
+        responder.handle_timeout(now);
+        assert!(responder.leases.len() <= 2, "{}", responder.leases.len());
+    }
+    assert_eq!(responder.claims().count(), 1, "a claim outlives its lease");
+    let now = START + second * LEASES;
+    assert_eq!(ask(&mut responder, now, REQUEST), Verdict::Refused(Refusal::LeaseExpired));
+    responder.renew(LEASE, now + second);
+    assert_eq!(sent(&mut responder, now).len(), 1, "announced again");
+    assert_eq!(ask(&mut responder, now, REQUEST), Verdict::Answered);
+}

@@ -19,8 +19,8 @@ use crate::{
     clock::Clock,
     driver::{BATCH, pump},
     layer2::{
-        Alarm, LinkState, NodeSeen, connects::Connects, elector::Elector, outlets::Tokens,
-        sockets::socket_number,
+        Alarm, LinkState, NodeSeen, connects::Connects, elector::Elector, leases, lock,
+        outlets::Tokens, sockets::socket_number,
     },
     os::FrameKind,
 };
@@ -46,6 +46,9 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 impl Host {
     /// Runs the elector, and turns its tokens into claims.
     pub(super) fn elect(&mut self) {
+        if self.outgoing.left_over().is_none() {
+            leases::forget_ended(&mut lock(&self.shared.leases), Clock::now());
+        }
         let mut outlet = Tokens {
             responder: &mut self.responder,
             leases: &self.shared.leases,

@@ -9,6 +9,7 @@ use vipcast_arp_ndp::LinkId;
 use vipcast_plan::LinkName;
 use vipcast_sans_io::Instant;
 
+use super::Host;
 use crate::{
     layer2::{
         LinkState, SocketCounters, Table,
@@ -16,6 +17,14 @@ use crate::{
     },
     os::PacketSocket,
 };
+
+impl Host {
+    /// What became of frames at the sockets so far.
+    pub(super) fn socket_counters(&mut self, now: Instant) -> SocketCounters {
+        let withheld = self.outgoing.withheld();
+        SocketCounters { withheld, ..self.filters.counters(now, &self.sockets) }
+    }
+}
 
 /// How often the kernel is asked what it dropped, at most.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +82,7 @@ impl Filters {
     }
 
     /// What all sockets have counted, asked for anew where that is some time ago.
-    pub(super) fn counters(&mut self, now: Instant, sockets: &Sockets) -> SocketCounters {
+    fn counters(&mut self, now: Instant, sockets: &Sockets) -> SocketCounters {
         if self.counted_at.is_none_or(|last| last + COUNT_EVERY <= now) {
             self.counted_at = Some(now);
             sockets.values().for_each(|socket| self.count(socket));

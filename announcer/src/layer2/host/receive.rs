@@ -4,10 +4,7 @@ use vipcast_arp_ndp::{Frame, LinkId};
 use vipcast_sans_io::Machine;
 
 use super::Host;
-use crate::{
-    clock::Clock,
-    layer2::{outgoing::Outgoing, sockets::link_of},
-};
+use crate::{clock::Clock, layer2::sockets::link_of};
 
 /// More frames than wait in the receive ring of a socket.
 const RECEIVE_QUEUE: usize = 1_024;
@@ -25,7 +22,7 @@ impl Host {
                 }
             }
         }
-        self.outgoing = Outgoing::default();
+        self.outgoing.withhold();
         self.report.gaps += 1;
         self.dirty = true;
         Ok(())
