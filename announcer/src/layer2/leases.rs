@@ -30,7 +30,7 @@ mod tests {
         let (mut leases, mut now) = (Leases::new(), Instant::from_millis(1_000));
         let held = LeaseId(u32::MAX);
         for number in 0..10_000 {
-            now = now + Duration::from_secs(1);
+            now += Duration::from_secs(1);
             leases.insert(LeaseId(number), now + Duration::from_millis(500));
             leases.insert(held, now + Duration::from_millis(500));
             forget_ended(&mut leases, now);

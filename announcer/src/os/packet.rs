@@ -82,7 +82,7 @@ pub struct Statistics {
 
 impl PacketSocket {
     /// Opens the socket on the link with this index, filtered from the first frame on. The frames that
-    /// wait take memory that is the kernel's and ours: 64 KiB for 512 of ARP, 512 KiB for 256 of ND.
+    /// wait take memory that is the kernel's and ours: 128 KiB for 1,024 of ARP, 512 KiB for 256 of ND.
     ///
     /// # Errors
     /// The kernel's: `EPERM` without `CAP_NET_RAW`, `ENODEV` when there is no such link, `ENETDOWN`

@@ -43,11 +43,11 @@ const BLOCK: usize = 64 * 1024;
 const ADDRESS: usize = size_of::<libc::tpacket2_hdr>().next_multiple_of(libc::TPACKET_ALIGNMENT);
 
 impl Shape {
-    /// Of ARP, whatever fills the shortest Ethernet frame: 64 KiB in all. Of ND, more than a whole
+    /// Of ARP, whatever fills the shortest Ethernet frame: 128 KiB in all. Of ND, more than a whole
     /// Ethernet frame: 512 KiB. Few slots, so that a queue is never old.
     const fn of(kind: FrameKind) -> Self {
         match kind {
-            FrameKind::Arp => Self { slot: 128, slots: 512 },
+            FrameKind::Arp => Self { slot: 128, slots: 1024 },
             FrameKind::Nd => Self { slot: 2048, slots: 256 },
         }
     }

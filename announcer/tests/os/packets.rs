@@ -253,7 +253,7 @@ pub(crate) fn frames_that_find_the_queue_full_are_counted() {
         (passed, dropped) = (passed + statistics.packets, dropped + statistics.drops);
         std::thread::yield_now();
     }
-    assert!(dropped > 0, "a queue of 256 KiB does not hold {sent} frames");
+    assert!(dropped > 0, "a ring of 1,024 does not hold {sent} frames");
     let mut buffer = [0; 64];
     let mut waiting = 0;
     while host.recv(&mut buffer).unwrap().is_some() {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a real kernel answers in real time")]
 
+mod beside;
 mod fence;
 mod gateways;
 mod guard;
@@ -28,6 +29,11 @@ fn main() -> ExitCode {
         test("a router's entry is moved from every state", takeover::every_state).needs_tool("ip"),
         test("a client that has just refreshed is moved", takeover::a_fresh_client),
         test("a client that drops gratuitous ARP is moved", takeover::a_strict_client),
+        test("a router that takes untracked advertisements learns at once", takeover::untracked),
+        test("a takeover moves what keepalived's does, and more", beside::plain)
+            .needs_tool("keepalived"),
+        test("a takeover moves a router that believes no announcement", beside::strict)
+            .needs_tool("keepalived"),
         test("links are chosen by name and expression", links::by_name),
         test("a link is chosen by what it reaches", links::by_route).needs_tool("ip"),
         test("a member of a bridge is left alone and named", links::members).needs_tool("ip"),
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
             .needs_tool("ip"),
         test("NDP moves the kernel's entries as our table says", neighbours::ndp_table)
             .needs_tool("ip"),
+        test("untracked advertisements are taken as our table says", neighbours::untracked_table),
         test("ARP is answered as the kernel does, and more strictly", questions::arp_table)
             .needs_tool("keepalived"),
         test("NDP is answered as the kernel does, and more strictly", questions::ndp_table)

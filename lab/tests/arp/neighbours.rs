@@ -307,3 +307,43 @@ pub(crate) fn ndp_table() -> TestResult {
     let rows = table(&rows, pair.learner.mac("eth0")?, address);
     check(&pair, &rows, |row, at| address(row, at).into())
 }
+
+/// A router may make an entry of an advertisement that it did not ask for (RFC 9131): of any, or of one
+/// from an address of its own network.
+pub(crate) fn untracked_table() -> TestResult {
+    use std::net::Ipv6Addr;
+    const ELSEWHERE: Ipv6Addr = Ipv6Addr::new(0xfd19, 0, 0, 0, 0, 0, 0, 2);
+    let to_routers = |vip, from| {
+        let to = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
+        let destination = crate::wire::group_mac(to);
+        Nd { to, destination, from, ..Nd::advertisement(NEW, vip, 0) }.bytes()
+    };
+    let to_all = |vip, from| Nd { from, ..Nd::advertisement(NEW, vip, OVERRIDE) }.bytes();
+    type Build = fn(Ipv6Addr, Ipv6Addr) -> Vec<u8>;
+    let frames: [(&str, Build); 2] = [("to all", to_all), ("to all routers", to_routers)];
+
+    let pair = Pair::new("untracked table")?;
+    for (sysctl, forwarding, from_here, from_elsewhere) in [
+        ("0", true, NO, NO),
+        ("1", true, MOVED, MOVED),
+        ("2", true, MOVED, NO),
+        ("1", false, NO, NO),
+    ] {
+        let forwards = if forwarding { "1" } else { "0" };
+        pair.learner.set_sysctl("net.ipv6.conf.eth0.forwarding", forwards)?;
+        pair.learner.set_sysctl("net.ipv6.conf.eth0.accept_untracked_na", sysctl)?;
+        pair.learner.flush_neighbours()?;
+        for (number, (what, build)) in frames.iter().enumerate() {
+            for (elsewhere, expected) in [(false, from_here), (true, from_elsewhere)] {
+                let host = 0x100 + 2 * number as u16 + u16::from(elsewhere);
+                let vip = Ipv6Addr::new(0xfd18, 0, 0, 0, 0, 0, 0, host);
+                pair.say(&build(vip, if elsewhere { ELSEWHERE } else { vip }))?;
+                pair.wait()?;
+                let found = pair.found(vip.into())?;
+                let case = format!("{sysctl}, forwarding {forwarding}, {what}, {elsewhere}");
+                assert_eq!(found, expected, "{case}");
+            }
+        }
+    }
+    Ok(())
+}

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use vipcast_lab::{Mac, Neighbour, harness::TestResult};
 
-use crate::world::{LIMIT, Lan, VIP, ip};
+use crate::world::{LIMIT, Lan, VIP, VIP6, ip};
 
 /// What an entry of the kernel's table may be in (RFC 4861 7.3.2), as `ip` calls it; one set by hand
 /// for good cannot be moved by anybody.
@@ -72,4 +72,22 @@ pub(crate) fn a_strict_client() -> TestResult {
     let lan = Lan::new("strict client", 2)?;
     lan.net.client.set_sysctl("net.ipv4.conf.eth0.drop_gratuitous_arp", "1")?;
     client_is_moved(&lan)
+}
+
+/// A router that nobody asks anything, and that takes advertisements that it did not ask for
+/// (RFC 9131), knows a new address from the first one. One beside it that does not, does not.
+pub(crate) fn untracked() -> TestResult {
+    let lan = Lan::new("untracked", 1)?;
+    let (taker, other) = (&lan.net.client, lan.net.lab.add_host("other")?);
+    lan.net.lab.connect(&other, &lan.net.lan, "eth0", &["fd18::a1/64"])?;
+    for host in [taker, &other] {
+        host.set_sysctl("net.ipv6.conf.eth0.forwarding", "1")?;
+    }
+    taker.set_sysctl("net.ipv6.conf.eth0.accept_untracked_na", "1")?;
+    lan.serve([VIP6.into()])?;
+    let node = lan.run("node-a", &[])?;
+    taker.wait_for_neighbour(VIP6.into(), LIMIT, is_at(lan.mac("node-a")?))?;
+    assert_eq!(other.neighbour(VIP6.into())?, None);
+    Lan::end(&node)?;
+    Ok(())
 }

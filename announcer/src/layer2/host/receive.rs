@@ -6,7 +6,7 @@ use vipcast_sans_io::Machine;
 use super::Host;
 use crate::{clock::Clock, layer2::sockets::link_of};
 
-/// More frames than wait in the receive ring of a socket.
+/// As many frames as wait in the receive ring of a socket at most.
 const RECEIVE_QUEUE: usize = 1_024;
 
 /// Frames, from the packet sockets to the responder.
