@@ -7,7 +7,7 @@ use std::{
 };
 
 use vipcast_election as election;
-use vipcast_plan::{self as plan, Intent, NodeName, Plan};
+use vipcast_plan::{self as plan, Intent, LinkName, NodeName, Plan};
 
 use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 
@@ -48,7 +48,11 @@ impl Applied {
 
     /// Tells the thread what may be announced where, where that has changed.
     pub(crate) fn plan(&mut self, layer2: &Layer2, plan: &Plan) {
-        let entries = plan.table.iter().map(|(unit, entry)| (unit_out(unit), entry.links.clone()));
+        let mut sets: BTreeMap<&BTreeSet<LinkName>, Arc<BTreeSet<LinkName>>> = BTreeMap::new();
+        let entries = plan.table.iter().map(|(unit, entry)| {
+            let links = sets.entry(&entry.links).or_insert_with(|| Arc::new(entry.links.clone()));
+            (unit_out(unit), Arc::clone(links))
+        });
         let table: Table = entries.collect();
         if *self.table != table {
             self.table = Arc::new(table);
@@ -118,16 +122,23 @@ pub(crate) fn withdraw(candidates: &mut election::Candidates, me: &NodeName, pla
     let me = node_out(me);
     for (unit, contenders) in candidates {
         if !plan.table.contains_key(&unit_in(unit)) {
-            contenders.nodes.remove(&me);
+            Arc::make_mut(&mut contenders.nodes).remove(&me);
         }
     }
 }
 
 /// Who may hold what, in the words of the election.
 pub(crate) fn contenders(candidates: &plan::Candidates) -> election::Candidates {
-    let contenders = |unit: &plan::Unit, eligible: &plan::Eligible| election::Contenders {
-        nodes: eligible.nodes.iter().map(|(node, score)| (node_out(node), *score)).collect(),
-        group: eligible.group.unwrap_or(unit.address),
+    let mut sets = BTreeMap::new();
+    let mut nodes = |eligible: &plan::Eligible| {
+        let nodes = sets.entry(eligible.nodes.clone()).or_insert_with(|| {
+            Arc::new(eligible.nodes.iter().map(|(node, score)| (node_out(node), *score)).collect())
+        });
+        Arc::clone(nodes)
     };
-    candidates.iter().map(|(unit, e)| (unit_out(unit), contenders(unit, e))).collect()
+    let contenders = candidates.iter().map(|(unit, eligible)| {
+        let group = eligible.group.unwrap_or(unit.address);
+        (unit_out(unit), election::Contenders { nodes: nodes(eligible), group })
+    });
+    contenders.collect()
 }

@@ -49,8 +49,8 @@ pub use links::{LinkFilter, LinkPattern, LinkPatternError, LinkState, segment_of
 pub use report::{Check, Checks, ConflictSeen, Heard, Layer2Report, NodeSeen};
 pub use vipcast_arp_ndp::{Counters, Rate};
 
-/// Which links each unit may be announced on.
-pub type Table = BTreeMap<Unit, BTreeSet<LinkName>>;
+/// Which links each unit may be announced on: for most the same, kept once.
+pub type Table = BTreeMap<Unit, Arc<BTreeSet<LinkName>>>;
 
 /// The layer 2 thread. It ends, and is silent, when this is dropped.
 ///

@@ -3,6 +3,7 @@ mod event;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
+    sync::Arc,
 };
 
 use vipcast_election as election;
@@ -42,9 +43,9 @@ pub struct Report {
     /// link, the neighbour.
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
     /// Who holds what since when, on this machine's clock, and in which tenure.
-    pub claims: election::Claims,
+    pub claims: Arc<election::Claims>,
     /// The leases under which this node holds what it holds.
-    pub leases: BTreeMap<election::Unit, election::LeaseId>,
+    pub leases: Arc<BTreeMap<election::Unit, election::LeaseId>>,
     /// The other nodes that were heard on each segment, where beacons are.
     pub nodes: BTreeMap<(election::Segment, election::NodeName), NodeSeen>,
     /// What is wrong, as long as it goes on.

@@ -1,4 +1,4 @@
-use alloc::collections::BTreeMap;
+use alloc::{collections::BTreeMap, sync::Arc};
 use core::net::IpAddr;
 
 use vipcast_sans_io::{Instant, Machine};
@@ -20,8 +20,9 @@ pub type Candidates = BTreeMap<Unit, Contenders>;
 /// The nodes that may hold one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contenders {
-    /// Each with its score: a higher one is preferred.
-    pub nodes: BTreeMap<NodeName, u32>,
+    /// Each with its score: a higher one is preferred. Most units have the same, which may then be kept
+    /// once.
+    pub nodes: Arc<BTreeMap<NodeName, u32>>,
     /// The address to place the unit by. Units of one group go to one node where all may hold them.
     pub group: IpAddr,
 }
@@ -30,7 +31,7 @@ impl Contenders {
     /// These nodes, none preferred.
     #[must_use]
     pub fn equal(nodes: impl IntoIterator<Item = NodeName>, group: IpAddr) -> Self {
-        Self { nodes: nodes.into_iter().map(|node| (node, 0)).collect(), group }
+        Self { nodes: Arc::new(nodes.into_iter().map(|node| (node, 0)).collect()), group }
     }
 }
 

@@ -35,11 +35,12 @@ pub(crate) fn run(_: &Args) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds `vipcast` so that it needs no file beside it, and says where it is.
+/// Builds `vipcast` so that it needs no file beside it, and says where it is. As it is `shipped`, or
+/// quickly.
 pub(crate) fn static_program(
     progress: &mut Progress,
     workspace: &Workspace,
-    release: bool,
+    shipped: bool,
 ) -> Result<PathBuf> {
     let target = match std::env::consts::ARCH {
         "x86_64" => "x86_64-unknown-linux-musl",
@@ -49,7 +50,7 @@ pub(crate) fn static_program(
     let root = fs::metadata("/proc/self")?.uid() == 0;
     ensure_debian_packages(progress, root, STATIC_PACKAGES)?;
     ensure_target(progress, target)?;
-    let profile = if release { "release" } else { "dev" };
+    let profile = if shipped { "dist" } else { "dev" };
     let args = ["-p", "vipcast", "--bins", "--target", target, "--profile", profile];
     Ok(programs::build(progress, workspace, &args)?.bin("vipcast")?.to_owned())
 }

@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use vipcast_election::{
     Backend, Candidates, Claims, NodeName, Segment, StaticConfig, StaticElection, Token, Unit,
@@ -214,7 +217,9 @@ impl Hash {
         let mut candidates = self.wanted.clone();
         for (unit, contenders) in &mut candidates {
             let living = self.living.get(&unit.segment).unwrap_or(&nobody);
-            contenders.nodes.retain(|node, _| living.contains(node));
+            if contenders.nodes.keys().any(|node| !living.contains(node)) {
+                Arc::make_mut(&mut contenders.nodes).retain(|node, _| living.contains(node));
+            }
         }
         let all = self.living.values().flatten().chain([&self.me]).cloned().collect();
         self.order.set_members(now, all);

@@ -348,7 +348,9 @@ impl Host {
         self.dirty |= self.later && due <= now;
         if std::mem::take(&mut self.dirty) {
             self.later = false;
-            self.report.claims.clone_from(self.elector.claims());
+            if *self.report.claims != *self.elector.claims() {
+                self.report.claims = Arc::new(self.elector.claims().clone());
+            }
             let report = &self.report;
             self.reports.send_if_modified(|told| {
                 let news = **told != *report;

@@ -1,6 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv6Addr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,9 +24,9 @@ pub struct Layer2Report {
     /// not come in.
     pub missing_groups: BTreeMap<(LinkName, Ipv6Addr), String>,
     /// Who holds what.
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
     /// What this node answers for, and on which links.
-    pub answering: BTreeMap<Unit, BTreeSet<LinkName>>,
+    pub answering: Arc<BTreeMap<Unit, Arc<BTreeSet<LinkName>>>>,
     /// Other hosts that were seen with an address of ours.
     pub conflicts: BTreeMap<(IpAddr, LinkName), ConflictSeen>,
     /// Whether neighbours that were asked from an address of ours have answered it: the address, the
@@ -33,7 +34,7 @@ pub struct Layer2Report {
     pub heard: BTreeMap<(IpAddr, LinkName, IpAddr), Heard>,
     /// The leases under which this node holds what it holds; see
     /// [`Control::not_after`](super::Control::not_after).
-    pub leases: BTreeMap<Unit, LeaseId>,
+    pub leases: Arc<BTreeMap<Unit, LeaseId>>,
     /// The other nodes that were heard on each segment, where beacons are.
     pub nodes: BTreeMap<(Segment, NodeName), NodeSeen>,
     /// The nodes that were heard not long ago, and this one.

@@ -158,7 +158,7 @@ impl Runner {
             let unit = apply::unit_in(unit);
             let services = plan.table.get(&unit).map(|entry| entry.services.clone());
             let services = services.unwrap_or_default();
-            (unit, plan::Announcement { links: links.clone(), services })
+            (unit, plan::Announcement { links: BTreeSet::clone(links), services })
         });
         report.announcing = answering.collect();
         report.holders = holders;

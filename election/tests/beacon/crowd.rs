@@ -1,6 +1,6 @@
 //! Many electors on one segment that nothing is ever lost on, in one loop: for counting.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use vipcast_election::{
     Backend, Candidates, Contenders, Event, NodeName, Segment, Unit,
@@ -39,7 +39,7 @@ impl Crowd {
                 let address = IpAddr::from([10, 0, high, low]);
                 let mut contenders = equal(number, address);
                 if number < for_the_first {
-                    contenders.nodes.insert(names[0].clone(), 9);
+                    Arc::make_mut(&mut contenders.nodes).insert(names[0].clone(), 9);
                 }
                 (Unit { segment: segment.clone(), address }, contenders)
             })

@@ -1,6 +1,6 @@
 //! MetalLB's placement over beacons.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vipcast_election::{Backend, placement::Rule, rendezvous};
 use vipcast_sim::{Fault, NodeId};
@@ -43,7 +43,7 @@ fn a_preference_comes_before_the_hash() {
     let mut net = settled(&plan(4, 8));
     let mut candidates = plan(4, 8).candidates();
     for contenders in candidates.values_mut() {
-        contenders.nodes.insert(name(3), 7);
+        Arc::make_mut(&mut contenders.nodes).insert(name(3), 7);
     }
     for node in 0..4 {
         let candidates = candidates.clone();

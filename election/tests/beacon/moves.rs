@@ -1,6 +1,6 @@
 //! Moves: those that are wished for, and those that are too many.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use vipcast_election::{
     Backend,
@@ -72,7 +72,8 @@ fn a_changed_preference_is_a_hand_over_without_a_gap() {
     let holder = owner(&net, &unit(0, 0));
     let better = NodeId((holder.0 + 1) % 3);
     let mut candidates = plan.candidates();
-    candidates.get_mut(&unit(0, 0)).unwrap().nodes.insert(name(better.0), 9);
+    let contenders = candidates.get_mut(&unit(0, 0)).unwrap();
+    Arc::make_mut(&mut contenders.nodes).insert(name(better.0), 9);
     for node in 0..3 {
         let candidates = candidates.clone();
         command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));
@@ -91,7 +92,8 @@ fn an_eligibility_that_swings_moves_an_address_four_times_in_three_minutes_at_mo
     for swing in 0..100_u64 {
         let mut candidates = plan.candidates();
         let out = u16::try_from(swing % 2).unwrap();
-        candidates.get_mut(&unit(0, 0)).unwrap().nodes.remove(&name(out));
+        let contenders = candidates.get_mut(&unit(0, 0)).unwrap();
+        Arc::make_mut(&mut contenders.nodes).remove(&name(out));
         for node in 0..2 {
             let candidates = candidates.clone();
             command(&mut net, NodeId(node), |e, now| e.election.set_candidates(now, candidates));

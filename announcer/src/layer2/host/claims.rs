@@ -1,6 +1,11 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use vipcast_arp_ndp::{Claim, LeaseId, LinkId};
+use vipcast_election::Unit;
+use vipcast_plan::LinkName;
 
 use super::Host;
 use crate::{clock::Clock, layer2::ClaimKey};
@@ -11,9 +16,11 @@ impl Host {
     pub(super) fn claim(&mut self) {
         let now = Clock::now();
         let mut wanted: BTreeMap<ClaimKey, Claim> = BTreeMap::new();
-        self.report.answering.clear();
+        let mut answering: BTreeMap<Unit, Arc<BTreeSet<LinkName>>> = BTreeMap::new();
         for (unit, token) in self.elector.tokens() {
-            for name in self.table.get(unit).into_iter().flatten() {
+            let Some(named) = self.table.get(unit) else { continue };
+            let mut used = BTreeSet::new();
+            for name in named.iter() {
                 let broken = self.report.broken_links.contains_key(name);
                 let Some(link) = self.report.links.get(name).filter(|_| !broken) else { continue };
                 let claim = Claim {
@@ -23,8 +30,12 @@ impl Host {
                     lease: LeaseId(token.lease.0),
                 };
                 wanted.insert((link.index, unit.address), claim);
-                let links = self.report.answering.entry(unit.clone()).or_default();
-                links.insert(name.clone());
+                used.insert(name.clone());
+            }
+            if !used.is_empty() {
+                // All of them, as a rule.
+                let used = if used == **named { Arc::clone(named) } else { Arc::new(used) };
+                answering.insert(unit.clone(), used);
             }
         }
         for &(index, address) in self.claimed.keys().filter(|key| !wanted.contains_key(key)) {
@@ -42,13 +53,14 @@ impl Host {
             let claim = links.get(link).and_then(|link| claimed.get(&(link.index, *address)));
             claim.is_some_and(|claim| claim.epoch == heard.epoch)
         });
+        self.report.answering = Arc::new(answering);
         self.want_groups();
         let answering = &self.report.answering;
         let claimed = |address| answering.keys().any(|unit| unit.address == address);
         self.report.conflicts.retain(|(address, _), _| claimed(*address));
         self.conflicts_until.retain(|(address, _), _| claimed(*address));
-        self.report.leases =
-            self.elector.tokens().iter().map(|(u, token)| (u.clone(), token.lease)).collect();
+        let leases = self.elector.tokens().iter().map(|(u, token)| (u.clone(), token.lease));
+        self.report.leases = Arc::new(leases.collect());
         self.dirty = true;
     }
 }
