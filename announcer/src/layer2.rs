@@ -134,6 +134,8 @@ struct Shared {
 struct Pending {
     table: Option<Arc<Table>>,
     ports: Option<Arc<TcpPorts>>,
+    /// What is left out beside the configuration, if that has changed.
+    excluded: Option<Option<Vec<LinkPattern>>>,
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
@@ -193,6 +195,12 @@ impl Layer2 {
     /// named is proved by ARP or ND.
     pub fn set_tcp_ports(&self, ports: impl Into<Arc<TcpPorts>>) {
         self.command(|pending| pending.ports = Some(ports.into()));
+    }
+
+    /// Links that are left out from now on, beside those of the configuration, or in place of its
+    /// default; `None` for the configuration alone.
+    pub fn set_excluded_links(&self, excluded: Option<Vec<LinkPattern>>) {
+        self.command(|pending| pending.excluded = Some(excluded));
     }
 
     /// Who may hold which unit, from now on.

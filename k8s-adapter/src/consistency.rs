@@ -6,9 +6,10 @@ use vipcast_ipam::AddressRange;
 
 use crate::{
     Diagnostic, Manifest, Problem,
-    kinds::{Key, Resource},
+    kinds::{Key, Kind, Resource},
     positions,
     range::metallb_range,
+    translate,
 };
 
 /// The objects that were served so far, by key. They stand against newcomers.
@@ -103,7 +104,8 @@ fn refuse_other_namespaces(
     remaining
 }
 
-/// Of pools that overlap, those that are served already stay; then the first by name.
+/// Of pools that overlap, and of default pools, those that are served already stay; then the first by
+/// name.
 fn refuse_overlaps(
     manifests: Vec<Manifest>,
     incumbents: &Incumbents<'_>,
@@ -111,9 +113,10 @@ fn refuse_overlaps(
 ) -> Vec<Manifest> {
     let (mut pools, mut remaining): (Vec<_>, Vec<_>) = manifests
         .into_iter()
-        .partition(|manifest| matches!(*manifest.resource, Resource::IpAddressPool(_)));
+        .partition(|manifest| matches!(manifest.key.kind, Kind::IpAddressPool | Kind::Eip));
     pools.sort_by_key(|pool| (!incumbents.holds(pool), pool.key.name.clone(), pool.key.clone()));
     let mut taken: Vec<(AddressRange, Manifest)> = Vec::new();
+    let mut default: Option<Manifest> = None;
     for pool in pools {
         let own = ranges(&pool);
         // Two pools of one name, one with a namespace and one without, are one pool twice.
@@ -130,11 +133,21 @@ fn refuse_overlaps(
                 other_range: other_range.to_string(),
                 place: other.place.clone(),
             };
-            Some((positions::index("spec.addresses", *at), problem))
+            Some((at.clone(), problem))
         });
+        let is_default = matches!(&*pool.resource, Resource::Eip(eip) if eip.is_default());
+        if let Some(other) = default.as_ref().filter(|_| is_default && clash.is_none()) {
+            let problem =
+                Problem::TwoDefaults { other: other.key.name.clone(), place: other.place.clone() };
+            refusals.push(pool.error("metadata.annotations", problem));
+            continue;
+        }
         match clash {
             Some((field, problem)) => refusals.push(pool.error(&field, problem)),
             None => {
+                if is_default {
+                    default = Some(pool.clone());
+                }
                 taken.extend(own.into_iter().map(|(_, range)| (range, pool.clone())));
                 remaining.push(pool);
             }
@@ -143,9 +156,20 @@ fn refuse_overlaps(
     remaining
 }
 
-/// The ranges of a pool with their positions in its list; those that are none are left out.
-fn ranges(manifest: &Manifest) -> Vec<(usize, AddressRange)> {
-    let Resource::IpAddressPool(pool) = &*manifest.resource else { return Vec::new() };
-    let addresses = pool.spec.addresses.iter().enumerate();
-    addresses.filter_map(|(at, text)| Some((at, metallb_range(text).ok()?))).collect()
+/// The ranges of a pool with their fields; those that are none are left out.
+fn ranges(manifest: &Manifest) -> Vec<(String, AddressRange)> {
+    match &*manifest.resource {
+        Resource::IpAddressPool(pool) => {
+            let addresses = pool.spec.addresses.iter().enumerate();
+            let field = |at| positions::index("spec.addresses", at);
+            addresses
+                .filter_map(|(at, text)| Some((field(at), metallb_range(text).ok()?)))
+                .collect()
+        }
+        Resource::Eip(eip) => {
+            let range = translate::eip::range(eip).ok();
+            range.map(|range| ("spec.address".to_owned(), range)).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
 }

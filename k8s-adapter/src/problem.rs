@@ -107,6 +107,13 @@ pub enum Problem {
         /// Where the other pool stands.
         place: Place,
     },
+    /// Another pool is the default one already.
+    TwoDefaults {
+        /// The other pool.
+        other: String,
+        /// Where the other pool stands.
+        place: Place,
+    },
     /// A label selector that means nothing.
     BadSelector {
         /// The operator.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::{
     Diagnostic, Manifest, Place, Problem, Severity,
     document::{self, Document},
-    kinds::{Key, Kind, Metadata, Resource, known_fields},
+    kinds::{ConfigMap, Key, Kind, Metadata, Resource, known_fields},
     manifest::diagnose,
     positions::{self, Positions},
 };
@@ -114,6 +114,13 @@ impl FileContent {
         if name.is_empty() {
             say(Severity::Error, Some("metadata"), Some(kind.to_string()), Problem::NoName);
             self.broken.push(None);
+            return;
+        }
+        // A folder may hold those of whatever runs in the cluster.
+        if kind == Kind::ConfigMap && name != ConfigMap::EXCLUDED_LINKS {
+            let kind = kind.name().to_owned();
+            let problem = Problem::UnknownKind { api_version: "v1".into(), kind, similar: None };
+            say(Severity::Notice, Some("kind"), None, problem);
             return;
         }
         match parse_kind(kind, &document.text) {
@@ -261,6 +268,14 @@ fn parse_kind(kind: Kind, text: &str) -> Result<(Resource, Vec<String>), serde_s
             let (object, ignored) = parse(text)?;
             (Resource::Namespace(Box::new(object)), ignored)
         }
+        Kind::Eip => {
+            let (object, ignored) = parse(text)?;
+            (Resource::Eip(Box::new(object)), ignored)
+        }
+        Kind::ConfigMap => {
+            let (object, ignored) = parse(text)?;
+            (Resource::ConfigMap(Box::new(object)), ignored)
+        }
     })
 }
 
@@ -284,8 +299,12 @@ fn classify(api_version: &str, kind: &str) -> Class {
             return Class::Left(Severity::Error, Problem::UnknownVersion { found, expected });
         }
     }
-    let ours = ["BGPPeer", "BGPAdvertisement", "BFDProfile", "Community"];
-    if group == "metallb.io" && ours.contains(&kind) {
+    let later = match group {
+        "metallb.io" => &["BGPPeer", "BGPAdvertisement", "BFDProfile", "Community"][..],
+        "network.kubesphere.io" => &["BgpConf", "BgpPeer"],
+        _ => &[],
+    };
+    if later.contains(&kind) {
         return Class::Left(Severity::Notice, Problem::NotYetSupported { kind: kind.to_owned() });
     }
     let similar = Kind::ALL
@@ -315,7 +334,7 @@ fn is_dns_name(name: &str) -> bool {
 
 /// Kinds that live beside ours in one version and are no misspelling of them.
 fn is_neighbour(api_version: &str, kind: &str) -> bool {
-    api_version == "v1" && kind == "ServiceAccount"
+    api_version == "v1" && ["ServiceAccount", "Secret"].contains(&kind)
 }
 
 /// What to say about a field that nothing read; nothing if the schema has it.

@@ -44,7 +44,7 @@ fn intent() -> Intent {
         pools: Pools::new(vec![pool]).unwrap(),
         l2_advertisements: vec![L2Advertisement { name: "l2".into(), ..Default::default() }],
         services: [(web(), service(web(), &[VIP]))].into(),
-        nodes: BTreeMap::new(),
+        ..Intent::default()
     }
 }
 

@@ -52,6 +52,8 @@ pub(super) struct Host {
     groups: GroupMemberships,
     filters: Filters,
     gateways: Gateways,
+    /// As configured, and what of it is in force.
+    configured: LinkFilter,
     filter: LinkFilter,
     frame: Vec<u8>,
     batch: FrameBatch,
@@ -128,6 +130,7 @@ impl Host {
             groups: GroupMemberships::default(),
             filters: Filters::default(),
             gateways: Gateways::new(config.links.destinations())?,
+            configured: config.links.clone(),
             filter: config.links,
             frame: vec![0; 2048],
             batch: FrameBatch::new(),
@@ -244,6 +247,11 @@ impl Host {
             self.agreement = pending.agreement;
         }
         self.send_agreed(pending.agreed);
+        if let Some(excluded) = pending.excluded {
+            let excluded = excluded.map(|links| self.configured.without(&links));
+            self.filter = excluded.unwrap_or_else(|| self.configured.clone());
+            self.look_again = Some(now);
+        }
         // An agreement sends a few times a second, and changes nothing here.
         let commanded = table.is_some() || members.is_some() || candidates.is_some();
         if !(commanded || ports.is_some() || keyring.is_some() || drain || checks.is_some()) {

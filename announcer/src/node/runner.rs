@@ -127,6 +127,7 @@ impl Runner {
     /// Applies what is true now, and reports it.
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
         self.answer(layer2);
+        self.applied.excluded(&self.layer2, intent.excluded_links.as_ref());
         let members = if self.elected { apply::members(layer2) } else { members };
         let mut observed = Observed { members, ..observe(layer2) };
         observed.reach = self.reach.find(intent, layer2);

@@ -191,6 +191,8 @@ fn typed(kind: Kind, value: &Value) -> Result<(Resource, Vec<String>), serde_jso
         Kind::EndpointSlice => (Resource::EndpointSlice(Box::new(read(value)?.0)), Vec::new()),
         Kind::Node => (Resource::Node(Box::new(read(value)?.0)), Vec::new()),
         Kind::Namespace => (Resource::Namespace(Box::new(read(value)?.0)), Vec::new()),
+        Kind::Eip => (Resource::Eip(Box::new(read(value)?.0)), Vec::new()),
+        Kind::ConfigMap => (Resource::ConfigMap(Box::new(read(value)?.0)), Vec::new()),
     })
 }
 

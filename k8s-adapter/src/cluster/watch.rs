@@ -48,6 +48,8 @@ impl Target {
             Kind::Service => ("/api/v1", "services"),
             Kind::Node => ("/api/v1", "nodes"),
             Kind::Namespace => ("/api/v1", "namespaces"),
+            Kind::Eip => ("/apis/network.kubesphere.io/v1alpha2", "eips"),
+            Kind::ConfigMap => ("/api/v1", "configmaps"),
         };
         let path = match namespace {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),

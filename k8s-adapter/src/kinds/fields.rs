@@ -59,6 +59,9 @@ pub(crate) fn known_fields(kind: Kind, parent: &str) -> Option<&'static [&'stati
                 Kind::EndpointSlice => {
                     &["addressType", "apiVersion", "endpoints", "kind", "metadata", "ports"]
                 }
+                Kind::ConfigMap => {
+                    &["apiVersion", "binaryData", "data", "immutable", "kind", "metadata"]
+                }
                 _ => TOP,
             });
         }
@@ -70,7 +73,8 @@ pub(crate) fn known_fields(kind: Kind, parent: &str) -> Option<&'static [&'stati
         Kind::Node => node(parent),
         Kind::IpAddressPool => pool(parent),
         Kind::L2Advertisement => advertisement(parent),
-        Kind::Namespace => None,
+        Kind::Eip => eip(parent),
+        Kind::Namespace | Kind::ConfigMap => None,
     }
 }
 
@@ -137,6 +141,22 @@ fn pool(parent: &str) -> Option<&'static [&'static str]> {
         | "spec.serviceAllocation.serviceSelectors[]" => SELECTOR,
         "spec.serviceAllocation.namespaceSelectors[].matchExpressions[]"
         | "spec.serviceAllocation.serviceSelectors[].matchExpressions[]" => REQUIREMENT,
+        _ => return None,
+    })
+}
+
+fn eip(parent: &str) -> Option<&'static [&'static str]> {
+    Some(match parent {
+        "spec" => &[
+            "address",
+            "disable",
+            "interface",
+            "namespaceSelector",
+            "namespaces",
+            "priority",
+            "protocol",
+            "usingKnownIPs",
+        ],
         _ => return None,
     })
 }

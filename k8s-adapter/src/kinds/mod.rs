@@ -3,6 +3,8 @@
 //! The structs hold what vipcast acts on and nothing else. They mirror the manifests; what the
 //! values mean is decided in [`translate`](crate::translate()).
 
+mod config_map;
+mod eip;
 mod endpoint_slice;
 mod fields;
 #[allow(clippy::duplicated_attributes, reason = "printed columns have equal types")]
@@ -18,6 +20,8 @@ mod texts;
 
 use std::fmt;
 
+pub use config_map::ConfigMap;
+pub use eip::{Eip, EipSpec};
 pub use endpoint_slice::{EndpointConditions, EndpointSlice, SliceEndpoint};
 pub use l2_advertisement::{L2Advertisement, L2AdvertisementSpec, PreferredNode};
 pub use label_selector::{LabelSelector, LabelSelectorRequirement};
@@ -54,17 +58,23 @@ pub enum Kind {
     Node,
     /// `v1` `Namespace`.
     Namespace,
+    /// `network.kubesphere.io/v1alpha2` `Eip`.
+    Eip,
+    /// `v1` `ConfigMap`.
+    ConfigMap,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::IpAddressPool,
         Self::L2Advertisement,
         Self::Service,
         Self::EndpointSlice,
         Self::Node,
         Self::Namespace,
+        Self::Eip,
+        Self::ConfigMap,
     ];
 
     /// The name that `kind` has in a manifest.
@@ -77,6 +87,8 @@ impl Kind {
             Self::EndpointSlice => "EndpointSlice",
             Self::Node => "Node",
             Self::Namespace => "Namespace",
+            Self::Eip => "Eip",
+            Self::ConfigMap => "ConfigMap",
         }
     }
 
@@ -86,7 +98,8 @@ impl Kind {
         match self {
             Self::IpAddressPool | Self::L2Advertisement => "metallb.io/v1beta1",
             Self::EndpointSlice => "discovery.k8s.io/v1",
-            Self::Service | Self::Node | Self::Namespace => "v1",
+            Self::Eip => "network.kubesphere.io/v1alpha2",
+            Self::Service | Self::Node | Self::Namespace | Self::ConfigMap => "v1",
         }
     }
 
@@ -99,7 +112,7 @@ impl Kind {
     /// Whether its objects live in a namespace.
     #[must_use]
     pub const fn is_namespaced(self) -> bool {
-        !matches!(self, Self::Node | Self::Namespace)
+        !matches!(self, Self::Node | Self::Namespace | Self::Eip)
     }
 }
 
@@ -145,6 +158,10 @@ pub enum Resource {
     Node(Box<Node>),
     /// A namespace, for its labels.
     Namespace(Box<Namespace>),
+    /// A pool of OpenELB's, and how it is announced.
+    Eip(Box<Eip>),
+    /// The links that are never announced on.
+    ConfigMap(Box<ConfigMap>),
 }
 
 impl Resource {
@@ -158,6 +175,8 @@ impl Resource {
             Self::EndpointSlice(_) => Kind::EndpointSlice,
             Self::Node(_) => Kind::Node,
             Self::Namespace(_) => Kind::Namespace,
+            Self::Eip(_) => Kind::Eip,
+            Self::ConfigMap(_) => Kind::ConfigMap,
         }
     }
 
@@ -171,6 +190,8 @@ impl Resource {
             Self::EndpointSlice(object) => &object.metadata,
             Self::Node(object) => &object.metadata,
             Self::Namespace(object) => &object.metadata,
+            Self::Eip(object) => &object.metadata,
+            Self::ConfigMap(object) => &object.metadata,
         }
     }
 
@@ -185,6 +206,8 @@ impl Resource {
             Self::EndpointSlice(object) => serde_json::to_value(object),
             Self::Node(object) => serde_json::to_value(object),
             Self::Namespace(object) => serde_json::to_value(object),
+            Self::Eip(object) => serde_json::to_value(object),
+            Self::ConfigMap(object) => serde_json::to_value(object),
         };
         let mut object = object.unwrap_or_default();
         object["apiVersion"] = self.kind().api_version().into();
@@ -198,7 +221,7 @@ impl Resource {
         let kind = self.kind();
         let metadata = self.metadata();
         let namespace = match (&metadata.namespace, kind) {
-            (_, Kind::Node | Kind::Namespace) => String::new(),
+            (_, kind) if !kind.is_namespaced() => String::new(),
             (Some(namespace), _) if !namespace.is_empty() => namespace.clone(),
             (_, Kind::IpAddressPool | Kind::L2Advertisement) => String::new(),
             _ => Metadata::DEFAULT_NAMESPACE.to_owned(),

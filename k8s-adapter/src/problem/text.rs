@@ -53,6 +53,9 @@ impl fmt::Display for Problem {
             Self::PoolOverlap { range, other, other_range, place } => {
                 write!(f, "{range} overlaps {other_range} of pool {other} at {place}")
             }
+            Self::TwoDefaults { other, place } => {
+                write!(f, "{other} at {place} is the default pool already")
+            }
             Self::BadSelector { operator, why } => match why {
                 SelectorFault::UnknownOperator => write!(f, "there is no operator `{operator}`"),
                 SelectorFault::ValuesMissing => write!(f, "operator {operator} needs values"),
@@ -115,6 +118,7 @@ impl Problem {
             Self::LoneAddress { .. } => "loneAddress",
             Self::BadPool(_) => "badPool",
             Self::PoolOverlap { .. } => "poolOverlap",
+            Self::TwoDefaults { .. } => "twoDefaults",
             Self::BadSelector { .. } => "badSelector",
             Self::Duplicate { .. } => "duplicate",
             Self::MixedNamespaces { .. } => "mixedNamespaces",
@@ -166,6 +170,7 @@ impl Problem {
             Self::NoName => "write metadata.name",
             Self::BadName { .. } => "use lower-case letters, digits, - and ., such as `my-service`",
             Self::PoolOverlap { .. } => "give each address to one pool",
+            Self::TwoDefaults { .. } => "leave the annotation with one of them",
             Self::Duplicate { .. } => "remove one of the two",
             Self::MixedNamespaces { .. } => "put all of MetalLB's kinds into one namespace",
             Self::TwoRequests => "keep one of the two",

@@ -1,7 +1,9 @@
 //! Objects become an [`Intent`]: pure, and total. What is refused is said, and stops nothing else.
 
 mod advertisement;
+pub(crate) mod eip;
 mod endpoints;
+mod excluded;
 mod faults;
 mod node;
 mod pool;
@@ -93,9 +95,20 @@ pub fn translate(manifests: &[Manifest], options: &Options) -> Translation {
                 out.intent.nodes.insert(name, node::translate(object));
             }
             Resource::Namespace(_) => {}
+            Resource::Eip(object) => {
+                if let Some((pool, advertisement)) = eip::translate(object, &mut faults) {
+                    pools.push(pool);
+                    out.intent.l2_advertisements.extend(advertisement);
+                }
+            }
+            Resource::ConfigMap(object) => {
+                if let Some(links) = excluded::translate(object, &mut faults) {
+                    out.intent.excluded_links.get_or_insert_default().extend(links);
+                }
+            }
         }
     }
-    // Overlaps and twins were sorted out above, and MetalLB has no default pool.
+    // Overlaps, twins and second defaults were sorted out above.
     out.intent.pools = Pools::new(pools).unwrap_or_default();
     out.order = aged.into_iter().map(|(_, _, owner)| owner).collect();
     out
@@ -143,6 +156,8 @@ pub fn validate(manifest: &Manifest, options: &Options) -> Vec<Diagnostic> {
         Resource::L2Advertisement(object) => drop(advertisement::translate(object, &mut faults)),
         Resource::Service(object) => drop(service::translate(object, options, &mut faults)),
         Resource::EndpointSlice(object) => endpoints::check(object, &mut faults),
+        Resource::Eip(object) => drop(eip::translate(object, &mut faults)),
+        Resource::ConfigMap(object) => drop(excluded::translate(object, &mut faults)),
         Resource::Node(_) | Resource::Namespace(_) => {}
     }
     out

@@ -5,6 +5,7 @@ use super::*;
 use crate::FileContent;
 
 mod metallb;
+mod openelb;
 
 fn translate_text(text: &str) -> Translation {
     let content = FileContent::read("t.yaml", text);

@@ -87,6 +87,17 @@ impl Default for LinkFilter {
 }
 
 impl LinkFilter {
+    /// Leaves out these too; where nothing but the default is left out, these in its place.
+    #[must_use]
+    pub fn without(&self, excluded: &[LinkPattern]) -> Self {
+        let mut filter = self.clone();
+        if filter.exclude == Self::default().exclude {
+            filter.exclude.clear();
+        }
+        filter.exclude.extend(excluded.iter().cloned());
+        filter
+    }
+
     /// The addresses whose routes decide about links.
     pub(in crate::layer2) fn destinations(&self) -> impl Iterator<Item = IpAddr> {
         self.include.iter().chain(&self.exclude).filter_map(|pattern| match pattern {
@@ -111,6 +122,20 @@ impl LinkFilter {
 }
 
 impl LinkPattern {
+    /// Links whose names the regular expression matches anywhere, whatever it consists of: as in
+    /// MetalLB's lists, where `docker` stands for `docker0` too.
+    ///
+    /// # Errors
+    /// [`LinkPatternError::Expression`]; [`LinkPatternError::Empty`], which would be all of them.
+    pub fn matching(text: &str) -> Result<Self, LinkPatternError> {
+        if text.is_empty() {
+            return Err(LinkPatternError::Empty);
+        }
+        let wrong = |error: regex::Error| LinkPatternError::Expression { why: error.to_string() };
+        // Names of links are bytes, and the tables of Unicode are large.
+        RegexBuilder::new(text).unicode(false).build().map(Self::Matching).map_err(wrong)
+    }
+
     /// Whether it describes links of this name. One that goes by routes says no.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> bool {
@@ -136,9 +161,7 @@ impl FromStr for LinkPattern {
         if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Ok(Self::Name(text.into()));
         }
-        let wrong = |error: regex::Error| LinkPatternError::Expression { why: error.to_string() };
-        // Names of links are bytes, and the tables of Unicode are large.
-        RegexBuilder::new(text).unicode(false).build().map(Self::Matching).map_err(wrong)
+        Self::matching(text)
     }
 }
 

@@ -163,3 +163,43 @@ fn pools_are_tried_by_priority_then_name_and_zero_is_last() {
     let order: Vec<_> = pools.iter().map(vipcast_ipam::Pool::name).collect();
     assert_eq!(order, ["c", "b", "a"]);
 }
+
+const EXCLUDED: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: metallb-excludel2, namespace: metallb-system}
+data:
+  excludel2.yaml: |
+    announcedInterfacesToExclude: ["^docker.*", "^veth.*", lo]
+"#;
+
+#[test]
+fn the_links_of_metallbs_list_are_never_announced_on() {
+    let translation = translate_text(EXCLUDED);
+    assert_eq!(translation.diagnostics, []);
+    let links = ["^docker.*", "^veth.*", "lo"].map(str::to_owned);
+    assert_eq!(translation.intent.excluded_links, Some(links.into()));
+    assert_eq!(translate_text("").intent.excluded_links, None, "nothing is said");
+    let empty = EXCLUDED.replace(r#"["^docker.*", "^veth.*", lo]"#, "");
+    assert_eq!(
+        translate_text(&empty).intent.excluded_links,
+        Some([].into()),
+        "nothing is left out"
+    );
+}
+
+#[test]
+fn a_list_of_links_that_cannot_be_read_is_refused_at_its_key() {
+    let field = r#"data["excludel2.yaml"]"#;
+    expect(&EXCLUDED.replace("^docker.*", "docker["), &[(field, "malformed")]);
+    expect(&EXCLUDED.replace(r#"["^docker.*""#, r#"{"^docker.*""#), &[(field, "malformed")]);
+    expect(&EXCLUDED.replace("excludel2.yaml", "other.yaml"), &[("data", "missing")]);
+}
+
+#[test]
+fn other_config_maps_are_no_matter_of_ours() {
+    let content = FileContent::read("t.yaml", &EXCLUDED.replace("metallb-excludel2", "settings"));
+    assert!(content.manifests.is_empty());
+    let codes: Vec<_> = content.diagnostics.iter().map(|d| d.problem.code()).collect();
+    assert_eq!(codes, ["unknownKind"]);
+}

@@ -69,3 +69,16 @@ fn by_default_links_of_containers_are_left_alone() {
         assert!(!admitted(&filter, theirs, 2), "{theirs}");
     }
 }
+
+#[test]
+fn a_list_from_elsewhere_stands_in_place_of_the_default_and_beside_what_was_said() {
+    let list = ["^docker", "lan"].map(|text| LinkPattern::matching(text).unwrap());
+    let by_default = LinkFilter::default().without(&list);
+    assert!(admitted(&by_default, "veth0a", 2), "the list does not name it");
+    assert!(!admitted(&by_default, "docker0", 2));
+    assert!(!admitted(&by_default, "vlan7", 2), "an expression matches anywhere");
+    let said = filter(&[], &["^veth"]).without(&list);
+    assert!(!admitted(&said, "veth0a", 2) && !admitted(&said, "docker0", 2));
+    assert!(LinkFilter::default().without(&[]).exclude.is_empty(), "it may leave out nothing");
+    assert_eq!(LinkPattern::matching(""), Err(LinkPatternError::Empty));
+}
