@@ -96,8 +96,8 @@ impl Net {
         self.reports.insert(me.to_string(), told);
         let kept = disk.kept.lock().unwrap().clone();
         let patience = Patience {
-            history: Duration::from_millis(300),
-            silence: Duration::from_millis(300),
+            history: Duration::from_secs(1),
+            silence: Duration::from_secs(1),
             ..Patience::default()
         };
         let voter = VoterId(voter);
