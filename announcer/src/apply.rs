@@ -134,7 +134,8 @@ fn node_out(node: &NodeName) -> election::NodeName {
 pub(crate) fn withdraw(candidates: &mut election::Candidates, me: &NodeName, plan: &Plan) {
     let me = node_out(me);
     for (unit, contenders) in candidates {
-        if !plan.table.contains_key(&unit_in(unit)) {
+        // One that is not named in it stays shared.
+        if !plan.table.contains_key(&unit_in(unit)) && contenders.nodes.contains_key(&me) {
             Arc::make_mut(&mut contenders.nodes).remove(&me);
         }
     }
