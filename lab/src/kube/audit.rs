@@ -1,6 +1,10 @@
 //! What the API server wrote down about its callers.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::PathBuf,
+};
 
 use serde_json::Value;
 
@@ -8,11 +12,11 @@ use super::error::Result;
 use crate::error::LabError;
 
 /// Every call of a service account, with its verdict; the rig's own clients and the control plane's
-/// are left out.
+/// are left out. A call is written down before it is carried out, and once more at any time after it
+/// was answered: who sees its effect finds the first line, and maybe not yet the second.
 pub(super) const POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
-omitStages: [RequestReceived]
 rules:
 - level: None
   userGroups: [\"system:masters\"]
@@ -30,7 +34,7 @@ pub struct Audit {
     skip: usize,
 }
 
-/// One call that was answered; a watch counts when it begins.
+/// One call that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Call {
@@ -48,12 +52,20 @@ pub struct Call {
     pub namespace: String,
     /// Its name; empty for lists.
     pub name: String,
+    /// The path and query.
+    pub uri: String,
+    /// What was answered; of a watch, as it began. None as long as it is not written down.
+    pub answer: Option<Answer>,
+}
+
+/// What the API server answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answer {
     /// The HTTP status.
     pub code: u64,
     /// Whether the caller had no right to it.
     pub forbidden: bool,
-    /// The path and query.
-    pub uri: String,
 }
 
 impl Audit {
@@ -69,17 +81,28 @@ impl Audit {
         Ok(Self { path: self.path.clone(), skip: self.text()?.len() })
     }
 
-    /// All calls since the mark.
+    /// All calls that were received since the mark.
     ///
     /// # Errors
     /// A log that cannot be read.
     pub fn calls(&self) -> Result<Vec<Call>> {
         let text = self.text()?;
         let fresh = text.get(self.skip..).unwrap_or_default();
-        Ok(fresh
-            .lines()
-            .filter_map(|line| Call::parse(&serde_json::from_str(line).ok()?))
-            .collect())
+        let mut calls = Vec::new();
+        let mut received = HashMap::new();
+        for event in fresh.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+            let id = event["auditID"].as_str().unwrap_or_default().to_owned();
+            if event["stage"] == "RequestReceived" {
+                if let Some(call) = Call::parse(&event) {
+                    received.insert(id, calls.len());
+                    calls.push(call);
+                }
+            } else if let Some(call) = received.get(&id).and_then(|&at| calls.get_mut(at)) {
+                // A watch has two: as it begins, and as it ends.
+                call.answer.get_or_insert_with(|| Answer::parse(&event));
+            }
+        }
+        Ok(calls)
     }
 
     /// The calls since the mark that changed something, or would have.
@@ -103,11 +126,6 @@ impl Call {
     fn parse(event: &Value) -> Option<Self> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let object = &event["objectRef"];
-        // A watch that was allowed is written down twice, as it begins and as it ends.
-        let refused = event["responseStatus"]["code"].as_u64().is_some_and(|code| code >= 400);
-        if event["verb"] == "watch" && event["stage"] == "ResponseComplete" && !refused {
-            return None;
-        }
         let mut resource = text(&object["resource"]);
         if let Some(part) = object["subresource"].as_str() {
             resource = format!("{resource}/{part}");
@@ -120,9 +138,8 @@ impl Call {
             resource,
             namespace: text(&object["namespace"]),
             name: text(&object["name"]),
-            code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
-            forbidden: event["annotations"]["authorization.k8s.io/decision"] == "forbid",
             uri: text(&event["requestURI"]),
+            answer: None,
         })
     }
 
@@ -130,6 +147,27 @@ impl Call {
     #[must_use]
     pub fn right(&self) -> String {
         right(&self.verb, &self.group, &self.resource)
+    }
+
+    /// Whether it is known that it was carried out.
+    #[must_use]
+    pub fn accepted(&self) -> bool {
+        self.answer.is_some_and(|answer| answer.code < 300)
+    }
+
+    /// Whether it is known that the caller had no right to it.
+    #[must_use]
+    pub fn forbidden(&self) -> bool {
+        self.answer.is_some_and(|answer| answer.forbidden)
+    }
+}
+
+impl Answer {
+    fn parse(event: &Value) -> Self {
+        Self {
+            code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            forbidden: event["annotations"]["authorization.k8s.io/decision"] == "forbid",
+        }
     }
 }
 

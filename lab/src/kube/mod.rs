@@ -34,7 +34,7 @@ mod pod;
 mod root;
 
 pub use api::{Api, Watch};
-pub use audit::{Audit, Call, granted};
+pub use audit::{Answer, Audit, Call, granted};
 pub use binaries::Binaries;
 pub use cluster::{KubeCluster, KubeOptions};
 pub use control_plane::ControlPlane;

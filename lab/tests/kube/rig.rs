@@ -173,12 +173,12 @@ fn a_process_as_its_template_says() -> TestResult {
     let token = output.lines().find_map(|line| line.strip_prefix("token ")).ok_or("no token")?;
     let account = cluster.api().with_token(token)?;
     assert_eq!(account.list("/api/v1/services").err().and_then(|error| error.status()), Some(403));
-    let calls = cluster.audit().calls()?;
-    let call = calls
-        .iter()
-        .find(|call| call.right() == "list services")
-        .ok_or("no call is written down")?;
-    assert!(call.forbidden && call.user == "system:serviceaccount:default:default", "{call:?}");
+    let call = eventually("the call to be written down", || {
+        let mut calls = cluster.audit().calls()?.into_iter();
+        let call = calls.find(|call| call.right() == "list services" && call.answer.is_some());
+        Ok(call.ok_or("it is not")?)
+    })?;
+    assert!(call.forbidden() && call.user == "system:serviceaccount:default:default", "{call:?}");
     Ok(())
 }
 
