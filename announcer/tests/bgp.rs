@@ -23,7 +23,7 @@ use vipcast_announcer::bgp::{
 };
 
 /// Long enough for a busy machine; what is waited for takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(120);
 
 const US: Asn = Asn(65001);
 const THEM: Asn = Asn(65002);

@@ -34,6 +34,9 @@ fn now() -> Instant {
     Instant::ZERO + elapsed
 }
 
+/// Long enough for a busy machine; what is waited for takes milliseconds.
+const LIMIT: Duration = Duration::from_secs(120);
+
 struct Followed {
     snapshots: Receiver<Snapshot>,
     _follow: Follow,
@@ -58,7 +61,7 @@ impl Followed {
     /// Waits until the objects are these.
     fn until(&self, names: &[&str]) -> Snapshot {
         loop {
-            let snapshot = match self.snapshots.recv_timeout(Duration::from_secs(20)) {
+            let snapshot = match self.snapshots.recv_timeout(LIMIT) {
                 Ok(snapshot) => snapshot,
                 Err(error) => panic!("{names:?} never came: {error}"),
             };
@@ -215,7 +218,7 @@ fn written_assignments_reach_the_other_nodes() {
     let state = |node: &str| StateFolder::open(dir.path(), node).unwrap();
     let (send, seen) = channel();
     let follow = state("node-2").follow_assignments(move |read| drop(send.send(read))).unwrap();
-    let next = || seen.recv_timeout(Duration::from_secs(20)).expect("it is told");
+    let next = || seen.recv_timeout(LIMIT).expect("it is told");
     assert_eq!(next().unwrap().revision, 0);
     let first = state("node-1");
     let lock = first.try_lock().unwrap().unwrap();
@@ -238,7 +241,7 @@ fn a_list_that_a_writer_keeps_open_is_kept_and_said_to_be_stale() {
     fs::write(&file, "a\n").unwrap();
     let (send, seen) = channel();
     let follow = Follow::alive(&file, move |alive| drop(send.send(alive))).unwrap();
-    let next = || -> Alive { seen.recv_timeout(Duration::from_secs(20)).expect("it is told") };
+    let next = || -> Alive { seen.recv_timeout(LIMIT).expect("it is told") };
     assert_eq!(next().nodes.len(), 1);
     let mut open = fs::OpenOptions::new().append(true).open(&file).unwrap();
     open.write_all(b"b\n").unwrap();

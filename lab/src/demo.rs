@@ -5,14 +5,14 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     process::{Command, ExitCode},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use std::os::unix::process::CommandExt;
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
-use vipcast_lab::{Cluster, Probe, Topology, enter};
+use vipcast_lab::{Cluster, Probe, Topology, enter, harness::LIMIT};
 
 pub(crate) mod bgp;
 #[cfg(feature = "kube")]
@@ -25,8 +25,6 @@ const PAGES: [&str; 4] = ["172.18.0.10", "172.18.0.20", "172.18.0.40", "fd18::1:
 
 /// How many probes are answered before the cut.
 const BEFORE: usize = 200;
-
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// What `lab demo` was asked.
 #[derive(Debug, Default)]

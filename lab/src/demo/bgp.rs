@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use vipcast_lab::{Bird, Node, Process, Topology, enter, example};
+use vipcast_lab::{Bird, Node, Process, Topology, enter, example, harness::LIMIT};
 
 use super::{Outcome, Teller};
 
@@ -21,7 +21,6 @@ const ROUTER: &str = "172.18.255.254";
 const FETCHES: usize = 16;
 /// How often they are fetched anew when one does not come.
 const TRIES: usize = 3;
-const LIMIT: Duration = Duration::from_secs(30);
 
 /// What `lab demo bgp` was asked.
 #[derive(Debug, Default)]

@@ -10,6 +10,7 @@ use std::{
 
 use vipcast_lab::{
     enter,
+    harness::LIMIT,
     kube::{Installed, NAMESPACE},
 };
 
@@ -20,7 +21,6 @@ type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 const USAGE: &str = "usage: lab demo kube --vipcast PROGRAM --root FOLDER";
 /// The service of the quick start.
 const SERVICE: &str = "nginx";
-const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) fn run(args: &[&str]) -> Outcome<ExitCode> {
     let ["--vipcast", program, "--root", root] = *args else {

@@ -36,7 +36,7 @@ impl std::fmt::Debug for Api {
 }
 
 /// Long enough for a busy API server; an answer takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 impl Api {
     /// A client on `host`, of the server at this address, who is known by `token`.

@@ -95,6 +95,7 @@ async fn a_watch_that_is_cut_while_much_is_written_halves_it_too() {
     let (watches, lists) = of_services(&held.server);
     held.server.cut_watches();
     // It watches again, from where it was, and lists nothing anew: that would make it worse.
+    eventually("a watch", || of_services(&held.server).0 > watches).await;
     a_while().await;
     assert_eq!(of_services(&held.server), (watches + 1, lists));
     held.gate.notify_waiters();

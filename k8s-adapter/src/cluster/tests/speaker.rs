@@ -63,6 +63,17 @@ fn node(name: &str, ready: &str) -> Value {
     })
 }
 
+/// What is known outlives the speaker from now on.
+async fn written_down(state: &Path) {
+    eventually("what is known to be written down", || {
+        std::fs::read_dir(state).unwrap().any(|file| {
+            let name = file.unwrap().file_name().to_string_lossy().into_owned();
+            name.starts_with("manifests.") && name.ends_with(".json")
+        })
+    })
+    .await;
+}
+
 async fn server() -> Server {
     let server = Server::start().await;
     server.put("ipaddresspools", pool("lan", "192.0.2.10-192.0.2.99"));
@@ -97,12 +108,7 @@ async fn nothing_is_withdrawn_while_the_server_is_away_nor_after_a_restart_meanw
     let (server, state) = (server().await, tempfile::tempdir().unwrap());
     let speaker = Speaker::start(&server, state.path());
     eventually("an intent", || speaker.addresses() == set(["192.0.2.10"])).await;
-    eventually("what is known to be written down", || {
-        std::fs::read_dir(state.path())
-            .unwrap()
-            .any(|file| file.unwrap().file_name().to_string_lossy().contains("manifests"))
-    })
-    .await;
+    written_down(state.path()).await;
     server.script(|_| Some(Fault::Status(503, None)));
     server.cut_watches();
     a_while().await;
@@ -139,7 +145,7 @@ async fn half_of_the_lists_are_no_reason_to_withdraw_anything() {
     let (server, state) = (server().await, tempfile::tempdir().unwrap());
     let speaker = Speaker::start(&server, state.path());
     eventually("an intent", || speaker.addresses() == set(["192.0.2.10"])).await;
-    a_while().await;
+    written_down(state.path()).await;
     drop(speaker);
     let opened = Arc::new(Mutex::new(false));
     let open = Arc::clone(&opened);
