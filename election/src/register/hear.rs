@@ -221,3 +221,6 @@ impl Register {
 
 /// No more nodes are remembered.
 const MOST_HEARD: usize = 1_024;
+
+#[cfg(test)]
+mod tests;
