@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use vipcast_election::Backend;
-use vipcast_sim::{Fault, Link, NodeId};
+use vipcast_election::{Backend, Unit};
+use vipcast_sim::{Fault, Link, NodeId, Reported};
 
 use crate::{watch::*, world::*};
 
@@ -101,17 +101,35 @@ fn an_owner_that_is_heard_by_nobody_yields_to_who_takes_over() {
     }
 }
 
+/// It takes all others for dead, and announces what they hold to clients that believe it. They have the
+/// last word, now and when it hears them again.
 #[test]
 fn a_deaf_node_does_not_take_what_the_others_serve() {
     let plan = Plan::exact(4, 4);
     let mut net = settled(&plan);
+    let deaf = NodeId(0);
     let before: Vec<NodeId> = units(4).iter().map(|unit| owner(&net, unit)).collect();
-    for node in 1..4 {
-        net.begin(&Fault::Cut { segment: LAN, from: NodeId(node), to: NodeId(0) });
-    }
+    let cuts = [1, 2, 3].map(|node| Fault::Cut { segment: LAN, from: NodeId(node), to: deaf });
+    cuts.iter().for_each(|cut| net.begin(cut));
     net.run_until(at(6_000));
-    for (unit, before) in units(4).iter().zip(before).filter(|(_, node)| *node != NodeId(0)) {
-        assert!(owners(&net, unit).contains(&before), "{unit} is still served");
+    let granted = net.take_events();
+    let epoch = |node: NodeId, unit: &Unit| {
+        let of_unit = granted.iter().filter(|seen| seen.node == node);
+        of_unit.fold(None, |last, seen| match &seen.event {
+            Seen::Granted(granted, epoch) if granted == unit => Some(*epoch),
+            _ => last,
+        })
+    };
+    let others = || units(4).into_iter().zip(&before).filter(|(_, node)| **node != deaf);
+    for (unit, before) in others() {
+        assert!(owners(&net, &unit).contains(before), "{unit} is still served");
+        assert!(epoch(deaf, &unit).is_some(), "{unit} was claimed by who hears nobody");
+        assert!(epoch(*before, &unit) > epoch(deaf, &unit), "{unit} is claimed again, above that");
+    }
+    cuts.iter().for_each(|cut| net.end(cut));
+    net.run_until(at(9_000));
+    for (unit, before) in others() {
+        assert_eq!(owner(&net, &unit), *before, "{unit} was not moved by all that");
     }
 }
 
@@ -127,14 +145,20 @@ fn an_owner_that_hears_nobody_loses_what_it_holds_to_those_who_hear_each_other()
             .map(|node| Fault::Cut { segment: LAN, from: node, to: deaf })
             .collect();
         cuts.iter().for_each(|cut| net.begin(cut));
+        let others = |net: &World| -> Vec<Vec<NodeId>> {
+            let others = |unit| owners(net, &unit).into_iter().filter(|node| *node != deaf);
+            units(3).into_iter().map(|unit| others(unit).collect()).collect()
+        };
         // It finds that it hears nobody, as it would find a death, and says so.
         net.run_until(at(2_190));
-        let others = owners(&net, &unit(0, 0)).into_iter().filter(|node| *node != deaf).count();
-        assert_eq!(others, 1, "of {nodes}: {:?}", owners(&net, &unit(0, 0)));
+        let before = others(&net);
+        assert!(before.iter().all(|owners| owners.len() == 1), "of {nodes}: {before:?}");
         net.take_events();
         net.run_until(at(6_000));
-        let moved = net.take_events().into_iter().filter(|seen| seen.node != deaf).count();
-        assert_eq!(moved, 0, "it is stable");
+        assert_eq!(others(&net), before, "it is stable");
+        let lost =
+            |seen: &Reported<Seen>| seen.node != deaf && matches!(seen.event, Seen::Revoked(_));
+        assert!(!net.take_events().iter().any(lost), "it was so all the time");
         cuts.iter().for_each(|cut| net.end(cut));
         let (none, many) = watch(&mut net, &unit(0, 0), 9_000);
         assert_ne!(owner(&net, &unit(0, 0)), deaf);

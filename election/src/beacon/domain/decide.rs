@@ -53,7 +53,7 @@ impl Domain {
     /// Where another claims what this node holds, one stops.
     fn settle_conflicts(&mut self, now: Instant) {
         let mut contested = BTreeSet::new();
-        let mut lost = Vec::new();
+        let (mut lost, mut above) = (Vec::new(), Vec::new());
         let mut wake = None;
         for (at, mine) in self.table.held() {
             for (name, peer) in self.peers.iter().filter(|(_, peer)| peer.is_there()) {
@@ -72,7 +72,11 @@ impl Domain {
                             true
                         } else {
                             // Only the other can go on; unless it is deaf to most, not to us alone.
-                            self.mutual() > self.mutual_of(peer)
+                            let keeps = self.mutual() > self.mutual_of(peer);
+                            if keeps && theirs.epoch >= mine.epoch {
+                                above.push(at);
+                            }
+                            keeps
                         }
                     }
                 };
@@ -90,9 +94,10 @@ impl Domain {
                 self.give_up(at);
             }
         }
-        // Who has won says so to all: caches may point to the other.
+        // Who has won says so to all: caches may point to the other. Over one that is deaf it never ends,
+        // so the last word is had each time that it claims.
         let settled: Vec<IpAddr> = self.contested.difference(&contested).copied().collect();
-        for at in settled {
+        for at in settled.into_iter().chain(above) {
             if let Some(holding) = self.table.holding(at).cloned() {
                 let epoch = self.next_epoch(at);
                 self.hold(at, Holding { epoch, ..holding });
