@@ -32,7 +32,7 @@ const CONTROLLERS: &str = "endpointslice-controller,namespace-controller,service
 /// How long a start may take before another is tried.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for a busy machine; a start takes 3 s on a quiet one.
-pub(super) const LIMIT: Duration = Duration::from_secs(90);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// The control plane of one cluster.
 #[derive(Debug)]
