@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, ops::Index};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -52,16 +52,6 @@ impl<N: Into<Box<str>>, T: Into<Box<str>>> FromIterator<(N, T)> for Texts {
     fn from_iter<I: IntoIterator<Item = (N, T)>>(texts: I) -> Self {
         let texts = texts.into_iter().map(|(name, text)| (name.into(), text.into()));
         Self(texts.collect::<BTreeMap<_, _>>().into_iter().collect())
-    }
-}
-
-impl Index<&str> for Texts {
-    type Output = str;
-
-    /// # Panics
-    /// If there is no text of this name.
-    fn index(&self, name: &str) -> &str {
-        self.get(name).expect("there is a text of this name")
     }
 }
 
