@@ -1,6 +1,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    thread,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -14,7 +16,7 @@ use netlink_packet_route::{
 };
 
 use super::netlink::{
-    LinkAddress, NetlinkError, NetlinkSocket, Snapshot,
+    LinkAddress, NetlinkError, NetlinkSocket, RouteLookup, Snapshot,
     address::{RTM_DELADDR, RTM_NEWADDR, addresses},
     message::{CREATE, EXCLUSIVE},
     socket::ROUTE,
@@ -27,6 +29,11 @@ pub const ADDRESS_LABEL: &str = "lo:vipcast";
 
 /// The loopback link has this index in every network namespace.
 const LOOPBACK: u32 = 1;
+
+/// How often, and how far apart, it is looked whether the kernel takes packets for new addresses: for
+/// a second in all.
+const MOST_LOOKS: u32 = 1_000;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Service addresses on `lo`, so that a local server that listens on all addresses serves them.
 ///
@@ -51,7 +58,10 @@ const LOOPBACK: u32 = 1;
 #[derive(Debug)]
 pub struct LocalDelivery {
     socket: NetlinkSocket,
+    routes: RouteLookup,
     delivered: BTreeSet<IpAddr>,
+    /// Set by us or by a killed run, and not yet known to be taken by the kernel.
+    fresh: BTreeSet<IpAddr>,
 }
 
 /// What became of an address that was to be added; it is delivered either way.
@@ -102,7 +112,8 @@ impl LocalDelivery {
     /// [`DeliveryError::Netlink`] when no socket can be had.
     pub fn open() -> Result<Self, DeliveryError> {
         let socket = NetlinkSocket::open(ROUTE, 0).map_err(NetlinkError::Socket)?;
-        Ok(Self { socket, delivered: BTreeSet::new() })
+        let routes = RouteLookup::open().map_err(NetlinkError::Socket)?;
+        Ok(Self { socket, routes, delivered: BTreeSet::new(), fresh: BTreeSet::new() })
     }
 
     /// Delivers one address. For many, [`add_all`](Self::add_all) reads the machine's addresses once.
@@ -111,11 +122,14 @@ impl LocalDelivery {
     /// [`DeliveryError`].
     pub fn add(&mut self, address: IpAddr) -> Result<Added, DeliveryError> {
         let present = self.present()?;
-        self.add_to(&present, address)
+        let added = self.add_to(&present, address)?;
+        self.settle();
+        Ok(added)
     }
 
     /// Delivers addresses and says of each what became of it. The kernel's list of addresses is slow
-    /// when long (10,000 take seconds): do not call it on the layer 2 thread.
+    /// when long (10,000 take seconds), and a busy kernel may take its time to deliver a new IPv6
+    /// address (it is waited for, for a second at most): do not call it on the layer 2 thread.
     ///
     /// # Errors
     /// [`DeliveryError`] when the machine's addresses cannot be read; nothing changed.
@@ -125,7 +139,10 @@ impl LocalDelivery {
         wanted: &BTreeSet<IpAddr>,
     ) -> Result<Vec<(IpAddr, Result<Added, DeliveryError>)>, DeliveryError> {
         let present = self.present()?;
-        Ok(wanted.iter().map(|address| (*address, self.add_to(&present, *address))).collect())
+        let outcomes: Vec<_> =
+            wanted.iter().map(|address| (*address, self.add_to(&present, *address))).collect();
+        self.settle();
+        Ok(outcomes)
     }
 
     /// Takes an address off `lo` if it is there with our tag, and says whether it was.
@@ -197,8 +214,31 @@ impl LocalDelivery {
                 Err(error) => return Err(self.refused(address, error)),
             }
         }
-        self.delivered.insert(address);
+        let new = self.delivered.insert(address) || outcome == Added::Added;
+        if new && address.is_ipv6() {
+            self.fresh.insert(address);
+        }
         Ok(outcome)
+    }
+
+    /// Waits until the kernel takes packets for new addresses. Of IPv6 it says that one is set, and
+    /// makes its local route in a worker of its own, later. Until then a route that refuses is in
+    /// place, and clients that are answered by ND are told that there is no way.
+    fn settle(&mut self) {
+        for _ in 0..MOST_LOOKS {
+            while let Some(&address) = self.fresh.first() {
+                if matches!(self.routes.local(address), Ok(None)) {
+                    break;
+                }
+                self.fresh.remove(&address);
+            }
+            if self.fresh.is_empty() {
+                return;
+            }
+            thread::sleep(BETWEEN_LOOKS);
+        }
+        // An administrator's rules may hide the route from such a question.
+        self.fresh.clear();
     }
 
     fn refused(&self, address: IpAddr, error: NetlinkError) -> DeliveryError {
@@ -214,6 +254,7 @@ impl LocalDelivery {
 
     /// Deletes one of ours; `false` when it was gone already.
     fn delete(&mut self, address: IpAddr) -> Result<bool, DeliveryError> {
+        self.fresh.remove(&address);
         match self.socket.request(RTM_DELADDR, 0, &encode(&tagged_address(address))) {
             Ok(()) => Ok(true),
             Err(error) if error.errno() == Some(libc::EADDRNOTAVAIL) => Ok(false),

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, mem, net::IpAddr};
 
 use vipcast_announcer::os::{
     ADDRESS_LABEL, ADDRESS_PROTOCOL, Added, DeliveryError, LocalDelivery,
-    netlink::{LinkAddress, Snapshot},
+    netlink::{LinkAddress, RouteLookup, Snapshot},
 };
 
 use crate::world::{HOST, VIP, World, add_address, delete_address, new_namespace};
@@ -54,6 +54,23 @@ pub(crate) fn an_ipv6_address_is_ready_at_once_and_never_preferred() {
     assert_eq!(flags & 0x20, 0x20, "IFA_F_DEPRECATED in {row}");
     assert!(delivery.remove(vip).unwrap());
     assert_eq!(on_lo(vip), None);
+}
+
+/// The kernel refuses packets for a new IPv6 address until a worker of it has made the local route.
+pub(crate) fn the_kernel_takes_packets_for_what_was_added() {
+    let _world = World::new();
+    let (mut delivery, mut routes) = (LocalDelivery::open().unwrap(), RouteLookup::open().unwrap());
+    for number in 1..=100 {
+        let one = ip(&format!("2001:db8::1:{number:x}"));
+        delivery.add(one).unwrap();
+        assert!(routes.local(one).unwrap().is_some(), "{one}");
+        let many: BTreeSet<IpAddr> =
+            (1..=3).map(|at| ip(&format!("2001:db8::2:{number:x}:{at}"))).collect();
+        delivery.add_all(&many).unwrap();
+        for one in many {
+            assert!(routes.local(one).unwrap().is_some(), "{one}");
+        }
+    }
 }
 
 pub(crate) fn a_foreign_address_is_left_alone_and_reported() {

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         delivery:
             an_address_is_added_tagged_and_removed,
             an_ipv6_address_is_ready_at_once_and_never_preferred,
+            the_kernel_takes_packets_for_what_was_added,
             a_foreign_address_is_left_alone_and_reported,
             orphans_of_a_killed_run_are_found_and_swept,
             what_was_added_is_removed_on_drop,
