@@ -1,6 +1,8 @@
 //! What a change of an agreed document costs three nodes:
 //! `cargo run --release -p vipcast-election --example agree 1000 10000`.
 
+mod processor;
+
 use std::{hint::black_box, time::Duration};
 
 use vipcast_election::{
@@ -20,22 +22,15 @@ fn main() {
         for first in (0..size).step_by(100) {
             nodes.change((first..size.min(first + 100)).map(|number| (number, 0)));
         }
-        let began = processor_time();
+        let began = processor::time();
         for round in 1..=CHANGES {
             nodes.change([(round * 7_919 % size, round)].into_iter());
         }
-        let each = (processor_time() - began) / CHANGES;
+        let each = (processor::time() - began) / CHANGES;
         println!(
             "{size} entries: {each:?} for one change, proposed, agreed and copied by three nodes"
         );
     }
-}
-
-/// What this thread has used so far, as Linux counts it.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
-    let nanos = text.split(' ').next().and_then(|nanos| nanos.parse().ok());
-    Duration::from_nanos(nanos.expect("nanoseconds"))
 }
 
 /// Three nodes on a network and with disks that take no time.

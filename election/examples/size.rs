@@ -2,17 +2,18 @@
 
 #[path = "../tests/beacon/crowd.rs"]
 mod crowd;
+mod processor;
 
 use std::time::Duration;
 
 fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<u16>().expect("a number"));
     let (nodes, addresses) = (args.next().unwrap_or(50), args.next().unwrap_or(1_000));
-    let began = processor_time();
+    let began = processor::time();
     let mut crowd = crowd::Crowd::new(usize::from(nodes), addresses, 0);
     crowd.run_for(Duration::from_secs(3));
     println!("start, 3 s: {}", crowd.report(3));
-    let started = processor_time();
+    let started = processor::time();
     println!("  {:?} of processor time a second and node", (started - began) / 3 / nodes.into());
     let loads = crowd.loads();
     println!(
@@ -21,16 +22,9 @@ fn main() {
         loads.iter().sum::<usize>()
     );
     crowd.forget_counts();
-    let began = processor_time();
+    let began = processor::time();
     crowd.run_for(Duration::from_secs(5));
     println!("steady, 5 s: {}", crowd.report(5));
-    let worked = processor_time() - began;
+    let worked = processor::time() - began;
     println!("  {:?} of processor time a second and node", worked / 5 / nodes.into());
-}
-
-/// What this thread has used so far, as Linux counts it.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux kernel");
-    let nanos = text.split(' ').next().and_then(|nanos| nanos.parse().ok());
-    Duration::from_nanos(nanos.expect("nanoseconds"))
 }
