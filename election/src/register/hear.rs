@@ -221,6 +221,3 @@ impl Register {
 
 /// No more nodes are remembered.
 const MOST_HEARD: usize = 1_024;
-
-#[cfg(test)]
-mod tests;

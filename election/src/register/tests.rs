@@ -1,3 +1,5 @@
+mod peers;
+
 use alloc::{collections::BTreeMap, format, vec, vec::Vec};
 
 use proptest::prelude::*;
