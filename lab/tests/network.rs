@@ -172,7 +172,8 @@ fn a_capture_sees_both_ends_of_arp() -> TestResult {
     let (node_mac, client_mac) = (node.mac("eth0")?, client.mac("eth0")?);
     let asked: Vec<_> =
         caught.arps().filter(|(_, arp)| arp.is_request() && arp.tpa == node.ipv4).collect();
-    let [(frame, request)] = asked[..] else { return Err(format!("{asked:?}").into()) };
+    // A kernel that waits for a second asks again.
+    let Some((frame, request)) = asked.first() else { return Err("nobody asked".into()) };
     assert_eq!((&*frame.host, request.eth_dst), ("client", Mac::BROADCAST));
     assert_eq!((request.eth_src, request.sha, request.tha), (client_mac, client_mac, Mac::ZERO));
     let (_, reply) = caught.arps().find(|(_, arp)| arp.is_reply()).ok_or("no reply")?;

@@ -4,6 +4,7 @@
 
 mod agreement;
 mod common;
+mod deaf;
 mod forgery;
 mod keys;
 mod rebalance;
@@ -67,6 +68,10 @@ fn main() -> ExitCode {
             serving::where_all_are_muted_nothing_moves,
         )
         .needs_tool("nft"),
+        test(
+            "a node that hears nobody takes no client from those who hear each other",
+            deaf::who_hears_nobody_takes_no_client,
+        ),
         test(
             "an owner whose beacons its kernel refuses is silent before another takes over",
             refused::who_cannot_send_beacons_is_silent_first,
