@@ -60,7 +60,8 @@ pub struct Capture {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Captured {
-    /// All frames, in the order in which the kernel saw them.
+    /// All frames, in the order in which the kernel saw them, by its own clock: two processors may hand
+    /// over what they saw the other way round.
     pub frames: Vec<Frame>,
     /// How many frames were lost for want of room, as far as the kernel told with the last frame.
     pub dropped: u32,
@@ -179,7 +180,8 @@ impl Capture {
     pub fn stop(mut self) -> Result<Captured> {
         self.end().map_err(LabError::io("finish the capture"))?;
         let mut state = lock(&self.caught.state);
-        let frames = std::mem::take(&mut state.frames);
+        let mut frames = std::mem::take(&mut state.frames);
+        frames.sort_by_key(|frame| frame.at);
         Ok(Captured { frames, dropped: state.dropped, path: self.path.clone() })
     }
 
