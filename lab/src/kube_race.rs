@@ -6,6 +6,7 @@ mod seen;
 use std::{
     error, fs,
     net::Ipv4Addr,
+    ops::Range,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -25,9 +26,11 @@ use seen::Seen;
 type Outcome<T = ()> = Result<T, Box<dyn error::Error>>;
 
 const USAGE: &str = "\
-usage: lab race kube --vipcast PROGRAM --deploy FOLDER [--services NUMBER]
-       prints a table in Markdown; the programs of the control plane are those in KUBEBUILDER_ASSETS";
+usage: lab race kube --vipcast PROGRAM --deploy FOLDER [--services NUMBER] [--bursts NUMBER]
+       prints a table in Markdown; the programs of the control plane are those in KUBEBUILDER_ASSETS
+       --bursts: only services that wait for their pool, so many times, and the spread";
 
+const POOLS: &str = "/apis/metallb.io/v1beta1/namespaces/metallb-system/ipaddresspools";
 /// How many single services are measured for a median.
 const SINGLE: usize = 50;
 /// What is not written by now is not going to be.
@@ -40,25 +43,28 @@ struct Options {
     program: PathBuf,
     deploy: PathBuf,
     services: usize,
+    /// Only this, so many times.
+    bursts: usize,
 }
 
 impl Options {
     fn parse(args: &[&str]) -> Option<Self> {
-        let (mut program, mut deploy, mut services) = (None, None, 1000);
+        let (mut program, mut deploy, mut services, mut bursts) = (None, None, 1000, 0);
         for pair in args.chunks(2) {
             match pair {
                 ["--vipcast", path] => program = Some(path.into()),
                 ["--deploy", path] => deploy = Some(path.into()),
                 ["--services", number] => services = number.parse().ok()?,
+                ["--bursts", number] => bursts = number.parse().ok()?,
                 _ => return None,
             }
         }
-        Some(Self { program: program?, deploy: deploy?, services })
+        Some(Self { program: program?, deploy: deploy?, services, bursts })
     }
 }
 
 pub(crate) fn run(args: &[&str]) -> Outcome<ExitCode> {
-    let Some(Options { program, deploy, services }) = Options::parse(args) else {
+    let Some(Options { program, deploy, services, bursts }) = Options::parse(args) else {
         eprintln!("{USAGE}");
         return Ok(ExitCode::from(2));
     };
@@ -66,10 +72,14 @@ pub(crate) fn run(args: &[&str]) -> Outcome<ExitCode> {
     println!("| what | figure |\n|---|---|");
     row("size of the program", &format!("{:.1} MB", fs::metadata(&program)?.len() as f64 / 1e6));
     let race = Race::start(Installed::start("race", 1, false, &deploy, &program)?)?;
+    if bursts > 0 {
+        race.bursts(services, bursts)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     race.first_address()?;
     race.memory("idle")?;
     race.one_by_one()?;
-    race.at_once(services)?;
+    race.at_once(0..services)?;
     race.memory(&format!("with {services}"))?;
     let Timed { address, .. } = race.create("more")?;
     row(&format!("with {services} at rest: POST to address"), &milliseconds(address));
@@ -107,15 +117,25 @@ impl Race {
         Ok(Self { cluster, controller, speaker, seen })
     }
 
-    fn processes(&self) -> Outcome<[(&'static str, Arc<Process>); 2]> {
+    fn ours(&self) -> Outcome<[(&'static str, Arc<Process>); 2]> {
         Ok([
             ("controller", self.cluster.process(NAMESPACE, &self.controller)?),
             ("speaker", self.cluster.process(NAMESPACE, &self.speaker)?),
         ])
     }
 
+    /// Everybody's identifier whose processor time is told.
+    fn everybody(&self) -> Outcome<Vec<(&'static str, u32)>> {
+        let plane = &self.cluster.plane;
+        let server = plane.server().ok_or("no API server")?.id();
+        let mut all: Vec<_> =
+            self.ours()?.iter().map(|(name, process)| (*name, process.id())).collect();
+        all.extend([("API server", server), ("etcd", plane.etcd().id())]);
+        Ok(all)
+    }
+
     fn memory(&self, when: &str) -> Outcome {
-        for (name, process) in self.processes()? {
+        for (name, process) in self.ours()? {
             row(&format!("resident, {name} {when}"), &mebibytes(&process)?);
         }
         Ok(())
@@ -161,35 +181,68 @@ impl Race {
         Ok(())
     }
 
-    /// Services that wait, and then their pool.
-    fn at_once(&self, count: usize) -> Outcome {
-        let pools = format!("/apis/metallb.io/v1beta1/namespaces/{NAMESPACE}/ipaddresspools");
-        self.cluster.api().delete(&format!("{pools}/single"))?;
+    /// Services that wait, and then their pool. How many addresses a second.
+    fn at_once(&self, numbers: Range<usize>) -> Outcome<f64> {
+        let count = numbers.len();
+        // A burst before this one has left its pool.
+        for pool in ["single", "many"] {
+            let _ = self.cluster.api().delete(&format!("{POOLS}/{pool}"));
+        }
         let audit = self.cluster.audit().from_now()?;
-        self.cluster.create_many(0..count)?;
+        self.cluster.create_many(numbers)?;
         // Each is told that it waits; that is not what is measured.
         thread::sleep(REST);
         let told = service_writes(&audit)?;
         let audit = audit.from_now()?;
-        let processes = self.processes()?;
+        let processes = self.everybody()?;
         let mut busy = Vec::new();
         for (_, process) in &processes {
-            busy.push(processor_time(process)?);
+            busy.push(processor_time(*process)?);
         }
         let start = Instant::now();
         self.cluster.create_pool("many", &["172.18.16.0/20"])?;
         let first = self.seen.wait(1, start)?;
         let all = self.seen.wait(count, start)?;
+        let mut during = Vec::new();
+        for ((_, process), before) in processes.iter().zip(&busy) {
+            during.push(processor_time(*process)? - *before);
+        }
         thread::sleep(REST);
+        let rate = count as f64 / all.as_secs_f64();
         row(&format!("{count} wait for a pool: first address after"), &milliseconds(first));
         row(&format!("{count} wait for a pool: all have theirs after"), &milliseconds(all));
-        row("addresses a second", &format!("{:.0}", count as f64 / all.as_secs_f64()));
-        for ((name, process), before) in processes.iter().zip(busy) {
-            let used = processor_time(process)? - before;
-            row(&format!("processor time of the {name} for {count}"), &milliseconds(used));
+        row("addresses a second", &format!("{rate:.0}"));
+        for (((name, process), before), during) in processes.iter().zip(busy).zip(during) {
+            let used = processor_time(*process)? - before;
+            let what = format!(
+                "processor time for {count}, {name}: until all have theirs, {REST:?} later"
+            );
+            row(&what, &format!("{}, {}", milliseconds(during), milliseconds(used)));
         }
         let writes = service_writes(&audit)?;
         row("service writes for them, and before, that they wait", &format!("{writes}, {told}"));
+        Ok(rate)
+    }
+
+    /// Burst after burst, each of new services.
+    fn bursts(&self, services: usize, bursts: usize) -> Outcome {
+        let mut rates = Vec::new();
+        for burst in 0..bursts {
+            rates.push(self.at_once(burst * services..(burst + 1) * services)?);
+            self.memory(&format!("with {services}"))?;
+            // It may take longer than an answer is waited for.
+            while !self.cluster.api().list(SERVICES)?.is_empty() {
+                let _ = self.cluster.api().delete(SERVICES);
+                thread::sleep(REST);
+            }
+        }
+        rates.sort_by(f64::total_cmp);
+        let (least, greatest) = (rates[0], rates[rates.len() - 1]);
+        let middle = rates[rates.len() / 2];
+        row(
+            "addresses a second, least / middle / greatest",
+            &format!("{least:.0} / {middle:.0} / {greatest:.0}"),
+        );
         Ok(())
     }
 

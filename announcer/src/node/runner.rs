@@ -23,6 +23,12 @@ use crate::{
 /// administrator the address that was in the way.
 const LOOK_AFTER_DELIVERY: Duration = Duration::from_secs(1);
 
+/// After a step, so many times as long as it took belong to others, but no more than this. Whoever
+/// answers on the wire acts by tokens, and waits for no step.
+const REST: u32 = 3;
+const LONGEST_REST: Duration = Duration::from_millis(100);
+const LEAST_REST: Duration = Duration::from_millis(2);
+
 /// The task of a node: it applies what is true, again whenever that changes, and reports it.
 pub(super) struct Runner {
     me: NodeName,
@@ -82,10 +88,19 @@ impl Runner {
         _lock: InstanceLock,
     ) -> Result<(), LocalServingError> {
         loop {
+            let began = Clock::now();
             let intent = Arc::clone(&intents.borrow_and_update());
             let living = members.borrow_and_update().clone();
             let layer2 = Arc::clone(&self.layer2_reports.borrow_and_update());
             self.step(&intent, living, &layer2);
+            // Everything is planned anew each time. What comes meanwhile is planned together.
+            let rest = ((Clock::now() - began) * REST).min(LONGEST_REST);
+            if rest > LEAST_REST {
+                tokio::select! {
+                    _ = &mut stop => break,
+                    () = sleep(rest) => {}
+                }
+            }
             tokio::select! {
                 _ = &mut stop => break,
                 Ok(()) = intents.changed() => self.asked = true,
@@ -201,11 +216,16 @@ impl Runner {
         }
         let addresses = apply::assigned(intent);
         let now = Clock::now();
-        // Each look asks the kernel about every address, and reports come many times a second.
-        if let Some((at, looked)) = &self.looked
+        // Each look asks the kernel about every address, and reports come many times a second: in
+        // between only what is new is looked at.
+        if let Some((at, looked)) = &mut self.looked
             && now < *at + LOOK_AFTER_DELIVERY
-            && *looked == addresses
+            && (*looked == addresses || self.silence.is_none())
         {
+            let new: BTreeSet<IpAddr> = addresses.difference(looked).copied().collect();
+            report.unguarded.retain(|address, _| addresses.contains(address));
+            report.unguarded.extend(self.unguarded.find(&new, &observed.links));
+            *looked = addresses;
             return;
         }
         self.looked = Some((now, addresses.clone()));

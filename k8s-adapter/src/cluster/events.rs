@@ -8,23 +8,31 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use kube::{
     Client, Error,
     api::{PostParams, Request},
 };
 use serde_json::{Value, json};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use vipcast_announcer::clock::Clock;
+use vipcast_sans_io::Instant;
 
 use super::planner::Note;
 use crate::kinds::Key;
 
 /// Events that may wait. What finds no room is lost, and counted: they are for people, and the same
 /// stands in conditions and logs.
-const QUEUE: usize = 2048;
+const QUEUE: usize = 8192;
 /// How many are sent at once: few, so that writes that matter have room.
 const AT_ONCE: usize = 4;
+/// So many leave without delay.
+const BURST: u32 = 32;
+/// The others leave so far apart: an event costs the server as much as an address does.
+const APART: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends events, in the background.
@@ -32,6 +40,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Recorder {
     queue: mpsc::Sender<Told>,
     source: Arc<Source>,
+}
+
+/// Says how long the next event is to wait.
+#[derive(Clone, Debug, Default)]
+struct Meter {
+    /// When the next would be due, if none could leave early.
+    due: Instant,
+}
+
+impl Meter {
+    fn wait(&mut self, now: Instant) -> Duration {
+        let early = BURST * APART;
+        self.due = self.due.max(now) + APART;
+        (self.due - now).saturating_sub(early)
+    }
 }
 
 /// What an event is made of, once it is its turn.
@@ -56,7 +79,7 @@ struct Source {
 impl Recorder {
     /// Events of `controller`, sent by the process `instance`.
     pub(crate) fn start(client: Client, controller: &'static str, instance: &str) -> Self {
-        let (queue, mut waiting) = mpsc::channel(QUEUE);
+        let (queue, waiting) = mpsc::channel(QUEUE);
         let source = Source {
             controller,
             instance: instance.to_owned(),
@@ -66,8 +89,13 @@ impl Recorder {
         let source = Arc::new(source);
         let (counter, maker) = (Arc::clone(&source), Arc::clone(&source));
         tokio::spawn(async move {
-            let waiting = futures_util::stream::poll_fn(move |context| waiting.poll_recv(context));
-            let sent = waiting.map(|told| post(client.clone(), maker.event(&told)));
+            let due =
+                stream::unfold((waiting, Meter::default()), async |(mut waiting, mut meter)| {
+                    let told = waiting.recv().await?;
+                    sleep(meter.wait(Clock::now())).await;
+                    Some((told, (waiting, meter)))
+                });
+            let sent = due.map(|told| post(client.clone(), maker.event(&told)));
             let mut sent = std::pin::pin!(sent.buffer_unordered(AT_ONCE));
             while let Some(result) = sent.next().await {
                 if let Err(error) = result {
@@ -130,8 +158,30 @@ async fn post(client: Client, (namespace, event): (String, Value)) -> Result<(),
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
     let request = Request::new(path).create(&PostParams::default(), body);
     let request = request.map_err(Error::BuildRequest)?;
-    match timeout(PATIENCE, client.request::<Value>(request)).await {
+    // What it says is what was sent.
+    match timeout(PATIENCE, client.request_text(request)).await {
         Ok(answer) => answer.map(drop),
         Err(_) => Err(Error::Service("no answer in time".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_events_leave_at_once_and_a_storm_at_an_even_pace() {
+        let (mut meter, start) = (Meter::default(), Instant::from_millis(5_000));
+        let mut now = start;
+        for number in 0..1_000 {
+            let wait = meter.wait(now);
+            assert_eq!(wait.is_zero(), number < BURST, "{number}: {wait:?}");
+            now += wait;
+        }
+        assert_eq!(now - start, (1_000 - BURST) * APART);
+        // After a rest some may leave at once again.
+        now += BURST * APART;
+        assert!((0..BURST).all(|_| meter.wait(now).is_zero()));
+        assert!(!meter.wait(now).is_zero());
     }
 }

@@ -88,6 +88,8 @@ const TOGETHER: usize = 8192;
 const ROUND: Duration = Duration::from_secs(5);
 /// How often what is known is written down, at most.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(5);
+/// How often what is announced is, so that it is not told again after a restart.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows the cluster, and publishes what the node is to announce, until `stop` is ready.
 ///
@@ -129,6 +131,8 @@ pub async fn run_speaker(
         recorder: Recorder::start(client, "vipcast-speaker", config.node.as_str()),
         sight: Sight::new(config.options.clone()),
         announced: folder.load_announced(),
+        announced_anew: false,
+        note_after: Instant::ZERO,
         config,
         folder,
         feed,
@@ -166,6 +170,9 @@ struct Speaker {
     told: Arc<Report>,
     /// What this node was told to announce last, across restarts.
     announced: BTreeMap<IpAddr, Box<[Owner]>>,
+    /// It is not written down as it is, and from when on it may be.
+    announced_anew: bool,
+    note_after: Instant,
     /// How many services the last intent has; `None` before the first.
     served: Option<usize>,
 }
@@ -225,6 +232,7 @@ impl Speaker {
         if let Some(manifests) = self.unwritten.take() {
             write_down(&self.folder, manifests);
         }
+        self.note_announced();
     }
 
     fn note(&mut self, change: Change) {
@@ -256,10 +264,14 @@ impl Speaker {
                 write_down(&folder, manifests);
             }));
         }
+        if now >= self.note_after {
+            self.note_announced();
+        }
         self.report();
         let publish = (self.due && self.sight.is_complete()).then_some(self.tempo.not_before());
         let write = self.unwritten.is_some().then_some(self.write_after);
-        let soonest = [publish, write].into_iter().flatten().min();
+        let note = self.announced_anew.then_some(self.note_after);
+        let soonest = [publish, write, note].into_iter().flatten().min();
         let now = Clock::now();
         soonest.map_or(ROUND, |at| (at - now).min(ROUND)).max(Duration::from_millis(1))
     }
@@ -282,7 +294,6 @@ impl Speaker {
 
     /// Tells what the node does: in the log all of it, as events what concerns a service.
     fn tell(&mut self, report: Arc<Report>) {
-        let mut assigned = false;
         for event in report.events_since(&self.told) {
             match &event {
                 // Between a plan and the first election nobody holds anything.
@@ -296,14 +307,14 @@ impl Speaker {
                     }
                     let services = announcement.services.iter().cloned().collect();
                     self.announced.insert(unit.address, services);
-                    assigned = true;
+                    self.announced_anew = true;
                 }
                 Event::Silent { unit } => {
                     let elsewhere =
                         report.announcing.keys().any(|other| other.address == unit.address);
                     if !elsewhere {
                         self.announced.remove(&unit.address);
-                        assigned = true;
+                        self.announced_anew = true;
                     }
                 }
                 _ => {}
@@ -311,8 +322,14 @@ impl Speaker {
             tracing::info!("{event}");
         }
         self.told = report;
-        if assigned && let Err(error) = self.folder.store_announced(&self.announced) {
-            tracing::debug!("{error}; after a restart, events may be told again");
+    }
+
+    fn note_announced(&mut self) {
+        if std::mem::take(&mut self.announced_anew) {
+            self.note_after = Clock::now() + NOTE_EVERY;
+            if let Err(error) = self.folder.store_announced(&self.announced) {
+                tracing::debug!("{error}; after a restart, events may be told again");
+            }
         }
     }
 

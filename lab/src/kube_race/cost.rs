@@ -15,8 +15,8 @@ pub(super) fn mebibytes(process: &Process) -> Outcome<String> {
 }
 
 /// The processor time that it used so far, by the clock ticks of /proc: 10 ms each.
-pub(super) fn processor_time(process: &Process) -> Outcome<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+pub(super) fn processor_time(process: u32) -> Outcome<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields: Vec<&str> =
         stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     // After the name: user time is the twelfth field, system time the next.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use vipcast_sans_io::Instant;
 
 /// How soon one intent may follow another. Each is decided about whole, by everybody down to the
-/// wire: a few may follow at once, and a storm of changes becomes ten in a second.
+/// wire: a few may follow at once, and a storm of changes becomes five in a second.
 #[derive(Clone, Debug)]
 pub(super) struct Tempo {
     /// How many may still follow at once.
@@ -17,7 +17,9 @@ pub(super) struct Tempo {
 /// The least time between two.
 const LEAST: Duration = Duration::from_millis(5);
 /// The time between two of a storm.
-const STORM: Duration = Duration::from_millis(100);
+const STORM: Duration = Duration::from_millis(200);
+/// For how many times as long as one takes there is none.
+const OTHERS: u32 = 4;
 /// How many may follow at once.
 const AT_ONCE: u32 = 8;
 
@@ -41,8 +43,8 @@ impl Tempo {
         }
         self.left = self.left.saturating_sub(1);
         let gap = if self.left > 0 { LEAST } else { STORM };
-        // Half of the time is for others, however large the cluster.
-        self.not_before = till + gap.max(till - from);
+        // Most of the time is for others, however large the cluster.
+        self.not_before = till + gap.max(OTHERS * (till - from));
     }
 }
 
@@ -55,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_becomes_ten_in_a_second_and_a_few_changes_are_not_held_up() {
+    fn a_storm_becomes_five_in_a_second_and_a_few_changes_are_not_held_up() {
         let mut tempo = Tempo::new();
         let mut now = at(1_000);
         let mut times = Vec::new();
@@ -65,16 +67,16 @@ mod tests {
             now = tempo.not_before();
         }
         assert!(times[4] < at(1_050), "{times:?}");
-        assert!(times.len() <= 8 + 31, "{}", times.len());
+        assert!(times.len() <= 8 + 16, "{}", times.len());
         // After a rest the next few are quick again.
         tempo.published(at(9_000), at(9_001));
         assert_eq!(tempo.not_before(), at(9_006));
     }
 
     #[test]
-    fn who_takes_long_leaves_as_long_to_others() {
+    fn who_takes_long_leaves_four_times_as_long_to_others() {
         let mut tempo = Tempo::new();
-        tempo.published(at(1_000), at(1_400));
-        assert_eq!(tempo.not_before(), at(1_800));
+        tempo.published(at(1_000), at(1_100));
+        assert_eq!(tempo.not_before(), at(1_500));
     }
 }
