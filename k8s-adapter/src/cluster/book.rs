@@ -18,6 +18,8 @@ pub(crate) struct Book {
     accepted: BTreeMap<Key, Manifest>,
     findings: Vec<Diagnostic>,
     incomplete: bool,
+    /// How often it was decided what counts.
+    turns: u64,
 }
 
 impl Book {
@@ -48,6 +50,7 @@ impl Book {
 
     /// Decides anew what counts.
     pub(crate) fn turn(&mut self, options: &Options) {
+        self.turns += 1;
         let mut findings = Vec::new();
         let mut candidates = Vec::new();
         self.incomplete = false;
@@ -90,6 +93,11 @@ impl Book {
     /// What was found at the last turn.
     pub(crate) fn findings(&self) -> &[Diagnostic] {
         &self.findings
+    }
+
+    /// How often it was decided anew.
+    pub(crate) const fn turns(&self) -> u64 {
+        self.turns
     }
 
     /// Whether something is there that cannot count, so that addresses may belong to it.

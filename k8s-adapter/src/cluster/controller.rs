@@ -34,6 +34,7 @@ use vipcast_ipam::Owner;
 use vipcast_sans_io::Instant;
 
 use super::{
+    configuration_state::{Component, State, keep},
     events::Recorder,
     health::Health,
     lease_store::{Leadership, LeaseStore, contend},
@@ -96,8 +97,11 @@ pub async fn run_controller(
         follows.spawn(follow(client.clone(), target, Timing::default(), orders.clone(), changes));
     }
     drop(changes_sender);
+    let (state, states) = watch::channel(None);
+    follows.spawn(keep(client.clone(), config.namespace.clone(), Component::Controller, states));
 
-    let mut controller = Controller::new(client, &config, health, leadership.clone(), epochs);
+    let mut controller =
+        Controller::new(client, &config, health, leadership.clone(), epochs, state);
     controller.lists_follow = tenure;
     loop {
         let wait = controller.step();
@@ -164,6 +168,10 @@ struct Controller {
     /// Whether somebody else writes what we write.
     rivals: Rivals,
     said: Option<(usize, usize)>,
+    /// The turn of the pools that was judged last, and why they could not be followed then.
+    judged: Option<(u64, Option<String>)>,
+    /// Whether the configuration is valid.
+    state: watch::Sender<Option<State>>,
 }
 
 impl Controller {
@@ -173,6 +181,7 @@ impl Controller {
         health: Health,
         leadership: watch::Receiver<Leadership>,
         epochs: watch::Sender<u64>,
+        state: watch::Sender<Option<State>>,
     ) -> Self {
         Self {
             recorder: Recorder::start(client.clone(), "vipcast-controller", &config.identity),
@@ -197,6 +206,8 @@ impl Controller {
             fencing: None,
             rivals: Rivals::default(),
             said: None,
+            judged: None,
+            state,
         }
     }
 
@@ -269,6 +280,7 @@ impl Controller {
         let left = self.planner.take_left();
         self.cleaning.extend(left);
         self.begin_jobs(now);
+        self.judge();
         self.report(synced);
         self.next_round(now)
     }

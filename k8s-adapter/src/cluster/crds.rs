@@ -5,14 +5,20 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt;
 
+use super::configuration_state::ConfigurationStateDefinition;
 use crate::kinds::{IpAddressPoolDefinition, L2AdvertisementDefinition};
 
-/// The kinds that are read, as a cluster is to be told of them. Where MetalLB is installed already,
+/// The kinds that are read and written, as a cluster is to be told of them. Where MetalLB is installed already,
 /// its own definitions serve as well.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let mut all = vec![IpAddressPoolDefinition::crd(), L2AdvertisementDefinition::crd()];
-    // An advertisement that says nothing announces all pools, and many are written so.
+    let mut all = vec![
+        IpAddressPoolDefinition::crd(),
+        L2AdvertisementDefinition::crd(),
+        ConfigurationStateDefinition::crd(),
+    ];
+    // An advertisement that says nothing announces all pools, and many are written so. A state asks for
+    // nothing.
     for schema in schemas(&mut all[1..]) {
         schema.required = None;
     }

@@ -7,6 +7,7 @@
 mod backoff;
 mod book;
 mod client;
+mod configuration_state;
 mod controller;
 mod crds;
 mod events;

@@ -356,6 +356,11 @@ impl Planner {
         std::mem::take(&mut self.findings)
     }
 
+    /// What was found in the pools, and in which turn.
+    pub(crate) fn pool_findings(&self) -> (u64, &[Diagnostic]) {
+        (self.book.turns(), self.book.findings())
+    }
+
     /// How many services are served, and how many wait.
     pub(crate) fn counts(&self) -> (usize, usize) {
         (self.allocator.as_ref().map_or(0, Allocator::len), self.waiting.len())

@@ -142,6 +142,18 @@ impl Sight {
         self.book.incomplete()
     }
 
+    /// What was found in the pools and advertisements.
+    pub(crate) fn configuration_findings(&self) -> &[Diagnostic] {
+        self.book.findings()
+    }
+
+    /// The uid of a node.
+    pub(crate) fn node_uid(&self, node: &NodeName) -> Option<&Arc<str>> {
+        let name = node.as_str().to_owned();
+        let key = Key { kind: Kind::Node, namespace: String::new(), name };
+        self.objects.get(&key).map(|(_, uid)| uid)
+    }
+
     /// The uid of a service.
     pub(crate) fn uid(&self, service: &Owner) -> Option<&Arc<str>> {
         let (namespace, name) = (service.namespace().to_owned(), service.name().to_owned());

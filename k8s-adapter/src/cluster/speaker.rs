@@ -34,6 +34,7 @@ use vipcast_plan::{NodeName, Reason, Withheld};
 use vipcast_sans_io::Instant;
 
 use super::{
+    configuration_state::{Component, Judgement, State, keep},
     events::Recorder,
     health::Health,
     planner::Note,
@@ -127,6 +128,9 @@ pub async fn run_speaker(
         ));
     }
     drop(sender);
+    let (state, states) = watch::channel(None);
+    let component = Component::Speaker(config.node.clone());
+    follows.spawn(keep(client.clone(), config.namespace.clone(), component, states));
     let mut speaker = Speaker {
         recorder: Recorder::start(client, "vipcast-speaker", config.node.as_str()),
         sight: Sight::new(config.options.clone()),
@@ -145,6 +149,7 @@ pub async fn run_speaker(
         writing: None,
         told: Arc::default(),
         served: None,
+        state,
     };
     speaker.serve_copy();
     speaker.run(changes, reports, stop).await;
@@ -175,6 +180,8 @@ struct Speaker {
     note_after: Instant,
     /// How many services the last intent has; `None` before the first.
     served: Option<usize>,
+    /// Whether the configuration is valid.
+    state: watch::Sender<Option<State>>,
 }
 
 impl Speaker {
@@ -238,6 +245,7 @@ impl Speaker {
     fn note(&mut self, change: Change) {
         if let Change::Trouble(kind, why) = &change {
             self.troubles.note(*kind, why.as_ref(), "what is announced stays");
+            self.judge();
         }
         self.due |= self.sight.note(change);
     }
@@ -290,6 +298,22 @@ impl Speaker {
         self.served = Some(intent.services.len());
         self.feed.publish(intent, members(&manifests));
         self.unwritten = Some(manifests);
+        self.judge();
+    }
+
+    /// Tells whether the configuration is valid, once all of it was seen.
+    fn judge(&self) {
+        let node_uid = self.sight.node_uid(&self.config.node).cloned();
+        let state = self.served.and(node_uid).map(|uid| {
+            let findings = self.sight.configuration_findings();
+            let judgement = Judgement::new(findings, self.troubles.of_metallb());
+            State { judgement, node_uid: Some(uid) }
+        });
+        self.state.send_if_modified(|told| {
+            let news = *told != state;
+            *told = state;
+            news
+        });
     }
 
     /// Tells what the node does: in the log all of it, as events what concerns a service.

@@ -24,6 +24,13 @@ impl Troubles {
         }
     }
 
+    /// Why pools or advertisements cannot be followed.
+    pub(crate) fn of_metallb(&self) -> Option<String> {
+        let troubles = self.0.iter().filter(|(kind, _)| kind.is_metallb());
+        let texts: Vec<String> = troubles.map(|(kind, why)| format!("{kind}: {why}")).collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

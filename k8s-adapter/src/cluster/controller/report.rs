@@ -5,9 +5,31 @@ use std::time::Duration;
 use vipcast_sans_io::Instant;
 
 use super::{Controller, FOLLOWED, ROUND, fence::Fencing};
-use crate::cluster::lease_store::Leadership;
+use crate::cluster::{
+    configuration_state::{Judgement, State},
+    lease_store::Leadership,
+};
 
 impl Controller {
+    /// Tells whether the configuration is valid, while this replica acts.
+    pub(super) fn judge(&mut self) {
+        let (turn, findings) = self.planner.pool_findings();
+        let judged = self.planner.is_active().then(|| (turn, self.troubles.of_metallb()));
+        if self.judged == judged {
+            return;
+        }
+        self.judged.clone_from(&judged);
+        let state = judged.map(|(_, trouble)| State {
+            judgement: Judgement::new(findings, trouble),
+            node_uid: None,
+        });
+        self.state.send_if_modified(|told| {
+            let news = *told != state;
+            *told = state;
+            news
+        });
+    }
+
     pub(super) fn report(&mut self, synced: bool) {
         let counts = self.planner.counts();
         let role = match &*self.leadership.borrow() {

@@ -11,7 +11,8 @@ fn controller(leadership: watch::Receiver<Leadership>, epochs: watch::Sender<u64
     let uri = "http://127.0.0.1:1".parse().unwrap();
     let client = crate::cluster::client::client(&kube::Config::new(uri)).unwrap();
     let config = ControllerConfig::new("metallb-system", "a");
-    let mut controller = Controller::new(client, &config, Health::new(), leadership, epochs);
+    let state = watch::channel(None).0;
+    let mut controller = Controller::new(client, &config, Health::new(), leadership, epochs, state);
     controller.lists_follow = Some(1);
     for kind in FOLLOWED {
         controller.note(Change::Reset { kind, epoch: 1, objects: Vec::new() });

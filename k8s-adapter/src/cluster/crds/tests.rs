@@ -56,6 +56,18 @@ fn the_fields_of_an_advertisement_are_those_that_metallb_ships() {
 }
 
 #[test]
+fn the_fields_of_a_state_are_those_that_metallb_ships() {
+    let schema = schema("ConfigurationState");
+    let status = &schema["properties"]["status"];
+    assert_eq!(fields(status), ["conditions", "errorSummary", "result"]);
+    let verdicts = &status["properties"]["result"]["enum"];
+    assert_eq!(*verdicts, json!(["Valid", "Invalid", "Unknown"]));
+    let conditions = &status["properties"]["conditions"];
+    assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]));
+    assert_eq!(schema.get("required"), None, "an object is made before it says anything");
+}
+
+#[test]
 fn nothing_may_be_null_that_need_not_be_there() {
     // A null that the server prunes would read back as a change that nobody made.
     for crd in crds() {

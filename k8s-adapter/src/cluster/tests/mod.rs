@@ -1,5 +1,6 @@
 //! The adapter against a scripted API server: what a real one does seldom, done on purpose.
 
+mod configuration_state;
 mod controller;
 mod faults;
 mod follow;

@@ -21,7 +21,7 @@ use crate::{
     feed,
 };
 
-struct Speaker {
+pub(super) struct Speaker {
     intents: watch::Receiver<Arc<Intent>>,
     members: watch::Receiver<BTreeSet<NodeName>>,
     reports: watch::Sender<Arc<Report>>,
@@ -29,7 +29,7 @@ struct Speaker {
 }
 
 impl Speaker {
-    fn start(server: &Server, state: &Path) -> Self {
+    pub(super) fn start(server: &Server, state: &Path) -> Self {
         let (feed, intents, members) = feed();
         let (reports, seen) = watch::channel(Arc::<Report>::default());
         let config = SpeakerConfig::new(NAMESPACE, "node-a", state);
@@ -56,7 +56,7 @@ impl Drop for Speaker {
     }
 }
 
-fn node(name: &str, ready: &str) -> Value {
+pub(super) fn node(name: &str, ready: &str) -> Value {
     json!({
         "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
         "status": {"conditions": [{"type": "Ready", "status": ready}]},

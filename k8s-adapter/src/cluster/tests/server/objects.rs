@@ -32,7 +32,7 @@ pub(super) fn event(
     Some(format!("{}\n", json!({"type": kind, "object": object})))
 }
 
-/// A strategic merge patch, as far as it is used.
+/// A merge patch, of services a strategic one, as far as they are used.
 pub(super) fn patched(mut object: Value, patch: &Value) -> Value {
     if let Some(annotations) = patch["metadata"]["annotations"].as_object() {
         for (name, value) in annotations {
@@ -43,6 +43,17 @@ pub(super) fn patched(mut object: Value, patch: &Value) -> Value {
             } else {
                 object["metadata"]["annotations"][name] = value.clone();
             }
+        }
+    }
+    for field in ["result", "errorSummary"] {
+        match patch["status"].get(field) {
+            None => {}
+            Some(Value::Null) => {
+                if let Some(status) = object["status"].as_object_mut() {
+                    status.remove(field);
+                }
+            }
+            Some(value) => object["status"][field] = value.clone(),
         }
     }
     if let Some(balancer) = patch["status"].get("loadBalancer") {
