@@ -32,7 +32,7 @@ async fn held(first: Option<Fault>) -> Held {
     let (counter, held_back) = (Arc::clone(&count), Arc::clone(&gate));
     let mut first = first;
     server.script(move |asked| {
-        if asked.method != Method::PATCH {
+        if asked.method != Method::PATCH || !asked.path.contains("/services/") {
             return None;
         }
         if let Some(fault) = first.take() {
