@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, stream};
 use kube::{
     Client, Error,
     api::{PostParams, Request},
@@ -27,12 +26,15 @@ use crate::kinds::Key;
 /// Events that may wait. What finds no room is lost, and counted: they are for people, and the same
 /// stands in conditions and logs.
 const QUEUE: usize = 8192;
-/// How many are sent at once: few, so that writes that matter have room.
-const AT_ONCE: usize = 4;
-/// So many leave without delay.
+/// So many leave without a rest, one after the other.
 const BURST: u32 = 32;
-/// The others leave so far apart: an event costs the server as much as an address does.
-const APART: Duration = Duration::from_millis(10);
+/// How soon another may.
+const APART: Duration = Duration::from_millis(200);
+/// The others leave apart by so many times as long as the server took for the last one: an event costs
+/// it as much as an address does, and addresses come first.
+const REST: u32 = 9;
+const LEAST_REST: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends events, in the background.
@@ -43,17 +45,31 @@ pub(crate) struct Recorder {
 }
 
 /// Says how long the next event is to wait.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Meter {
-    /// When the next would be due, if none could leave early.
-    due: Instant,
+    /// How many may still leave without a rest.
+    left: u32,
+    /// When `left` was last counted up.
+    counted: Instant,
 }
 
 impl Meter {
-    fn wait(&mut self, now: Instant) -> Duration {
-        let early = BURST * APART;
-        self.due = self.due.max(now) + APART;
-        (self.due - now).saturating_sub(early)
+    const fn new() -> Self {
+        Self { left: BURST, counted: Instant::ZERO }
+    }
+
+    /// After one that was sent from then till then.
+    fn rest(&mut self, from: Instant, till: Instant) -> Duration {
+        let more = (from - self.counted).as_millis() / APART.as_millis();
+        if more > 0 {
+            self.left = self.left.saturating_add(u32::try_from(more).unwrap_or(BURST)).min(BURST);
+            self.counted = from;
+        }
+        self.left = self.left.saturating_sub(1);
+        if self.left > 0 {
+            return Duration::ZERO;
+        }
+        ((till - from) * REST).clamp(LEAST_REST, LONGEST_REST)
     }
 }
 
@@ -79,7 +95,7 @@ struct Source {
 impl Recorder {
     /// Events of `controller`, sent by the process `instance`.
     pub(crate) fn start(client: Client, controller: &'static str, instance: &str) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (queue, mut waiting) = mpsc::channel(QUEUE);
         let source = Source {
             controller,
             instance: instance.to_owned(),
@@ -89,19 +105,14 @@ impl Recorder {
         let source = Arc::new(source);
         let (counter, maker) = (Arc::clone(&source), Arc::clone(&source));
         tokio::spawn(async move {
-            let due =
-                stream::unfold((waiting, Meter::default()), async |(mut waiting, mut meter)| {
-                    let told = waiting.recv().await?;
-                    sleep(meter.wait(Clock::now())).await;
-                    Some((told, (waiting, meter)))
-                });
-            let sent = due.map(|told| post(client.clone(), maker.event(&told)));
-            let mut sent = std::pin::pin!(sent.buffer_unordered(AT_ONCE));
-            while let Some(result) = sent.next().await {
-                if let Err(error) = result {
+            let mut meter = Meter::new();
+            while let Some(told) = waiting.recv().await {
+                let from = Clock::now();
+                if let Err(error) = post(&client, maker.event(&told)).await {
                     counter.lost.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!("an event was not recorded: {error}");
                 }
+                sleep(meter.rest(from, Clock::now())).await;
             }
         });
         Self { queue, source }
@@ -153,7 +164,7 @@ impl Source {
     }
 }
 
-async fn post(client: Client, (namespace, event): (String, Value)) -> Result<(), Error> {
+async fn post(client: &Client, (namespace, event): (String, Value)) -> Result<(), Error> {
     let body = serde_json::to_vec(&event).map_err(Error::SerdeError)?;
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
     let request = Request::new(path).create(&PostParams::default(), body);
@@ -170,18 +181,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn some_events_leave_at_once_and_a_storm_at_an_even_pace() {
-        let (mut meter, start) = (Meter::default(), Instant::from_millis(5_000));
-        let mut now = start;
-        for number in 0..1_000 {
-            let wait = meter.wait(now);
-            assert_eq!(wait.is_zero(), number < BURST, "{number}: {wait:?}");
-            now += wait;
+    fn some_events_leave_at_once_and_a_storm_leaves_the_server_to_others() {
+        let (mut meter, start) = (Meter::new(), Instant::from_millis(60_000));
+        let took = Duration::from_millis(4);
+        let (mut now, mut at_once) = (start, 0);
+        for _ in 0..1_000 {
+            let rest = meter.rest(now, now + took);
+            at_once += u32::from(rest.is_zero());
+            assert!(rest.is_zero() || rest == took * REST, "{rest:?}");
+            now += took + rest;
         }
-        assert_eq!(now - start, (1_000 - BURST) * APART);
-        // After a rest some may leave at once again.
-        now += BURST * APART;
-        assert!((0..BURST).all(|_| meter.wait(now).is_zero()));
-        assert!(!meter.wait(now).is_zero());
+        assert!(at_once < BURST, "{at_once}");
+        // A slow server gets more rest, within bounds; after a quiet time some leave at once again.
+        let slow = Duration::from_secs(2);
+        assert_eq!(meter.rest(now, now + slow), LONGEST_REST);
+        now += slow + BURST * APART;
+        assert!((1..BURST).all(|_| meter.rest(now, now).is_zero()));
+        assert_eq!(meter.rest(now, now), LEAST_REST);
     }
 }
