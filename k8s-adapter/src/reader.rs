@@ -243,40 +243,24 @@ fn parse<T: for<'de> Deserialize<'de>>(
 }
 
 fn parse_kind(kind: Kind, text: &str) -> Result<(Resource, Vec<String>), serde_saphyr::Error> {
-    Ok(match kind {
-        Kind::IpAddressPool => {
-            let (object, ignored) = parse(text)?;
-            (Resource::IpAddressPool(Box::new(object)), ignored)
-        }
-        Kind::L2Advertisement => {
-            let (object, ignored) = parse(text)?;
-            (Resource::L2Advertisement(Box::new(object)), ignored)
-        }
-        Kind::Service => {
-            let (object, ignored) = parse(text)?;
-            (Resource::Service(Box::new(object)), ignored)
-        }
-        Kind::EndpointSlice => {
-            let (object, ignored) = parse(text)?;
-            (Resource::EndpointSlice(Box::new(object)), ignored)
-        }
-        Kind::Node => {
-            let (object, ignored) = parse(text)?;
-            (Resource::Node(Box::new(object)), ignored)
-        }
-        Kind::Namespace => {
-            let (object, ignored) = parse(text)?;
-            (Resource::Namespace(Box::new(object)), ignored)
-        }
-        Kind::Eip => {
-            let (object, ignored) = parse(text)?;
-            (Resource::Eip(Box::new(object)), ignored)
-        }
-        Kind::ConfigMap => {
-            let (object, ignored) = parse(text)?;
-            (Resource::ConfigMap(Box::new(object)), ignored)
-        }
-    })
+    match kind {
+        Kind::IpAddressPool => parse_as(Resource::IpAddressPool, text),
+        Kind::L2Advertisement => parse_as(Resource::L2Advertisement, text),
+        Kind::Service => parse_as(Resource::Service, text),
+        Kind::EndpointSlice => parse_as(Resource::EndpointSlice, text),
+        Kind::Node => parse_as(Resource::Node, text),
+        Kind::Namespace => parse_as(Resource::Namespace, text),
+        Kind::Eip => parse_as(Resource::Eip, text),
+        Kind::ConfigMap => parse_as(Resource::ConfigMap, text),
+    }
+}
+
+fn parse_as<T: for<'de> Deserialize<'de>>(
+    resource: fn(Box<T>) -> Resource,
+    text: &str,
+) -> Result<(Resource, Vec<String>), serde_saphyr::Error> {
+    let (object, ignored) = parse(text)?;
+    Ok((resource(Box::new(object)), ignored))
 }
 
 /// What is done with objects of a kind.

@@ -4,6 +4,7 @@
 //! its node and goes with it. What is there is read before anything is written: a restart, and a
 //! change after which everything is still valid, cost no write.
 
+#[allow(clippy::duplicated_attributes, reason = "printed columns have equal types")]
 mod definition;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

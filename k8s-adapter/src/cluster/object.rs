@@ -170,30 +170,36 @@ fn remains(value: &Value) -> Option<Manifest> {
     typed(Kind::Service, &remains).ok().map(|(resource, _)| Manifest::of_cluster(resource))
 }
 
+/// The object, and the fields of it that nothing reads, where those are a person's to know.
 fn typed(kind: Kind, value: &Value) -> Result<(Resource, Vec<String>), serde_json::Error> {
-    fn read<T: DeserializeOwned>(value: &Value) -> Result<(T, Vec<String>), serde_json::Error> {
-        let mut ignored = Vec::new();
-        let object = serde_ignored::deserialize(value, |path| {
-            ignored.push(positions::from_ignored(&path));
-        })?;
-        Ok((object, ignored))
+    match kind {
+        Kind::IpAddressPool => read_with_ignored(value, Resource::IpAddressPool),
+        Kind::L2Advertisement => read_with_ignored(value, Resource::L2Advertisement),
+        Kind::Service => read(value, Resource::Service),
+        Kind::EndpointSlice => read(value, Resource::EndpointSlice),
+        Kind::Node => read(value, Resource::Node),
+        Kind::Namespace => read(value, Resource::Namespace),
+        Kind::Eip => read(value, Resource::Eip),
+        Kind::ConfigMap => read(value, Resource::ConfigMap),
     }
-    Ok(match kind {
-        Kind::IpAddressPool => {
-            let (object, ignored) = read(value)?;
-            (Resource::IpAddressPool(Box::new(object)), ignored)
-        }
-        Kind::L2Advertisement => {
-            let (object, ignored) = read(value)?;
-            (Resource::L2Advertisement(Box::new(object)), ignored)
-        }
-        Kind::Service => (Resource::Service(Box::new(read(value)?.0)), Vec::new()),
-        Kind::EndpointSlice => (Resource::EndpointSlice(Box::new(read(value)?.0)), Vec::new()),
-        Kind::Node => (Resource::Node(Box::new(read(value)?.0)), Vec::new()),
-        Kind::Namespace => (Resource::Namespace(Box::new(read(value)?.0)), Vec::new()),
-        Kind::Eip => (Resource::Eip(Box::new(read(value)?.0)), Vec::new()),
-        Kind::ConfigMap => (Resource::ConfigMap(Box::new(read(value)?.0)), Vec::new()),
-    })
+}
+
+fn read<T: DeserializeOwned>(
+    value: &Value,
+    resource: fn(Box<T>) -> Resource,
+) -> Result<(Resource, Vec<String>), serde_json::Error> {
+    Ok((resource(Box::new(T::deserialize(value)?)), Vec::new()))
+}
+
+fn read_with_ignored<T: DeserializeOwned>(
+    value: &Value,
+    resource: fn(Box<T>) -> Resource,
+) -> Result<(Resource, Vec<String>), serde_json::Error> {
+    let mut ignored = Vec::new();
+    let object = serde_ignored::deserialize(value, |path| {
+        ignored.push(positions::from_ignored(&path));
+    })?;
+    Ok((resource(Box::new(object)), ignored))
 }
 
 #[cfg(test)]
