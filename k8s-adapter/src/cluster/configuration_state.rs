@@ -34,8 +34,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 const DOUBT: Duration = Duration::from_secs(30);
 /// How often it is looked whether somebody has changed or deleted it.
 const LOOK: Duration = Duration::from_secs(600);
-/// The first wait after a failure.
+/// The first wait after a failure, and the longest.
 const RETRY: Duration = Duration::from_secs(2);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What a summary may hold at most.
@@ -191,7 +192,7 @@ pub(crate) async fn keep(
     let store = Store { client, path, component };
     let mut settle = Backoff::new(SETTLE, SETTLE);
     let mut look = Backoff::new(LOOK, LOOK);
-    let mut retry = Backoff::new(RETRY, LOOK);
+    let mut retry = Backoff::new(RETRY, LONGEST_RETRY);
     let mut said = None;
     loop {
         sleep(settle.next()).await;
