@@ -7,7 +7,7 @@ use std::{
 };
 
 use vipcast_election as election;
-use vipcast_plan::{self as plan, Intent, LinkName, NodeName, Plan};
+use vipcast_plan::{self as plan, Intent, LinkName, NodeName, Plan, Reason, Withheld};
 
 use crate::layer2::{Layer2, Layer2Report, LinkPattern, Table, TcpPorts};
 
@@ -138,6 +138,28 @@ pub(crate) fn withdraw(candidates: &mut election::Candidates, me: &NodeName, pla
         if !plan.table.contains_key(&unit_in(unit)) && contenders.nodes.contains_key(&me) {
             Arc::make_mut(&mut contenders.nodes).remove(&me);
         }
+    }
+}
+
+/// Names who holds the lease of an address's group, where that is why nobody holds the address.
+pub(crate) fn explain(
+    withheld: Withheld,
+    report: &Layer2Report,
+    candidates: &plan::Candidates,
+) -> Withheld {
+    let (Some(address), Some(segment), Reason::NoHolder) =
+        (withheld.address, &withheld.segment, &withheld.reason)
+    else {
+        return withheld;
+    };
+    let unit = plan::Unit { address, segment: segment.clone() };
+    let Some(blocked) = report.blocked.get(&unit_out(&unit)) else { return withheld };
+    let node = NodeName::new(blocked.holder.as_str());
+    let refused = candidates.get(&unit).and_then(|eligible| eligible.refused.get(&node));
+    let why = refused.cloned().map(Box::new);
+    Withheld {
+        reason: Reason::HolderMayNot { node, group: blocked.group.to_string(), why },
+        ..withheld
     }
 }
 

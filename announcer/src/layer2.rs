@@ -33,6 +33,7 @@ use vipcast_arp_ndp::ResponderConfig;
 use vipcast_election::{
     Candidates, NodeName, StaticConfig, Unit,
     beacon::{BeaconConfig, BeaconCounters, Keyring},
+    groups::{GroupConfig, GroupInput, GroupRequest},
     register::RegisterTransmit,
 };
 use vipcast_plan::LinkName;
@@ -109,6 +110,16 @@ impl Layer2Config {
         self.election = Election::Hash { config: Box::new(config), keyring };
     }
 
+    /// Holds groups of addresses by the records of a store, which is asked through `store`.
+    pub fn hold_groups(
+        &mut self,
+        config: GroupConfig,
+        store: tokio::sync::mpsc::Sender<GroupRequest>,
+    ) {
+        self.gap = config.lease().hold();
+        self.election = Election::Groups { config: Box::new(config), store };
+    }
+
     /// Elects by beacons, instead of from a list.
     pub fn elect_by_beacons(&mut self, config: BeaconConfig, keyring: Keyring) {
         self.gap = config.settings().token_life;
@@ -144,6 +155,8 @@ struct Pending {
     agreement: Option<tokio::sync::mpsc::Sender<Vec<u8>>>,
     /// What the agreement sends.
     agreed: VecDeque<(RegisterTransmit, Vec<u8>)>,
+    /// What the store of the groups says.
+    told: VecDeque<GroupInput>,
     drain: bool,
     stop: bool,
     #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub use prober::Prober;
-use runner::Runner;
+use runner::{Elected, Runner};
 
 /// A running node.
 ///
@@ -122,7 +122,11 @@ impl Node {
             Deliver::None if config.guard => Some(KernelSilence::open()?),
             _ => None,
         };
-        let elected = config.layer2.election.finds_members();
+        let election = &config.layer2.election;
+        let elected = Elected {
+            finds_members: election.finds_members(),
+            stands_for_itself: election.stands_for_itself(),
+        };
         let layer2 = Layer2::start(config.layer2).map_err(StartError::Layer2)?;
         let control = layer2.control();
         let (ask, asked) = mpsc::channel(1);
@@ -164,7 +168,8 @@ impl Node {
         self.swept_guard
     }
 
-    /// Hands over what others can take, where nodes elect by beacons; falls silent; and takes away
+    /// Hands over what others can take, where nodes elect by beacons; gives its leases up, where there are
+    /// such; falls silent; and takes away
     /// what was set on this machine. Takes up to [`HAND_OVER_WITHIN`] and [`SERVE_ON`].
     ///
     /// # Errors

@@ -46,6 +46,8 @@ pub struct Report {
     pub claims: Arc<election::Claims>,
     /// The leases under which this node holds what it holds.
     pub leases: Arc<BTreeMap<election::Unit, election::LeaseId>>,
+    /// Whether this node takes part, where groups of addresses are held by the records of a store.
+    pub standing: Option<election::groups::Standing>,
     /// The other nodes that were heard on each segment, where beacons are.
     pub nodes: BTreeMap<(election::Segment, election::NodeName), NodeSeen>,
     /// What is wrong, as long as it goes on.

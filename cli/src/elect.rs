@@ -1,8 +1,9 @@
 //! How nodes elect, from the command line.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use anyhow::{Result, bail};
+use tokio::sync::mpsc;
 use vipcast_announcer::{
     clock::Clock,
     layer2::{BeaconTransport, Layer2Config},
@@ -10,6 +11,7 @@ use vipcast_announcer::{
 use vipcast_election as election;
 use vipcast_election::{
     beacon::{BeaconConfig, BeaconSettings, Keyring, ServeProof},
+    groups::{GroupConfig, GroupCount, GroupRequest},
     register::{RegisterConfig, RegisterSettings},
 };
 use vipcast_k8s_adapter::state::StateFolder;
@@ -62,6 +64,41 @@ pub(crate) fn agreed(
     Ok(Some(RegisterConfig::new(me, founders, RegisterSettings::default())?))
 }
 
+/// How addresses are held by Leases.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseTimes {
+    pub(crate) groups: GroupCount,
+    pub(crate) duration: Duration,
+}
+
+/// Sets up the election by Leases, if it was asked for: whose store has to serve these requests.
+pub(crate) fn by_leases(
+    asked: &ElectionArgs,
+    times: LeaseTimes,
+    node: &NodeName,
+    layer2: &mut Layer2Config,
+) -> Result<Option<mpsc::Receiver<GroupRequest>>> {
+    if asked.election != Some(ElectionArg::Lease) {
+        return Ok(None);
+    }
+    if asked.key_file.is_some() || asked.insecure {
+        bail!("an election by Leases has no use for keys: leave out --key-file and --insecure");
+    }
+    if asked.serve_proof != ServeProofArg::Neighbor || asked.rebalance {
+        bail!("only nodes that elect by beacons do that: leave out --serve-proof and --rebalance");
+    }
+    layer2.beacons = BeaconTransport { port: asked.beacon_port, peers: BTreeSet::new() };
+    let LeaseTimes { groups, duration } = times;
+    let me = election::NodeName::new(node.as_str());
+    let config = GroupConfig::new(me, groups, Clock::unix_micros());
+    // The proportions of Kubernetes' own clients.
+    let config = config.with_times(duration, duration * 2 / 3, duration * 2 / 15)?;
+    // Twice what can be under way at once.
+    let (sender, requests) = mpsc::channel(2 * usize::from(GroupCount::MOST));
+    layer2.hold_groups(config, sender);
+    Ok(Some(requests))
+}
+
 /// Sets up the election as it was asked for.
 pub(crate) fn configure(
     asked: &ElectionArgs,
@@ -84,6 +121,9 @@ pub(crate) fn configure(
     let keyring = match (asked.election, keyring) {
         (Some(ElectionArg::Beacon | ElectionArg::Hash), None) => {
             bail!("an election by beacons needs keys: give --key-file, or --insecure to go without")
+        }
+        (Some(ElectionArg::Lease), _) => {
+            bail!("Leases are kept by an API server: only `vipcast speaker` elects by them")
         }
         (Some(ElectionArg::Static), Some(_)) => {
             bail!("a static election has no use for keys: leave out --key-file and --insecure")

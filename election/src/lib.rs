@@ -10,7 +10,9 @@
 //! - [`beacon`] finds out by heartbeats who lives, and elects among those: the usual choice.
 //! - [`register`] keeps what must not be decided twice: a document that a majority agrees on.
 //! - [`StaticElection`] takes the list of living nodes as given, and picks by [`rendezvous`].
-//! - [`lease`] contends for one record in a store: the choice where two holders must never be.
+//! - [`groups`] holds groups of addresses by records in a store: the choice where two holders must never
+//!   be, and seconds without one may.
+//! - [`lease`] contends for one such record.
 //! - [`placement`] says which node for which address: pure functions.
 //!
 //! What it is not: it opens no socket, and knows neither ARP nor BGP. With beacons the choice in a
@@ -52,6 +54,7 @@ mod backend;
 pub mod beacon;
 mod claims;
 mod fixed;
+pub mod groups;
 pub mod lease;
 pub mod placement;
 mod reader;

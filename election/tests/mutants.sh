@@ -21,13 +21,14 @@ cd "$work"
 tests() {
     case "$folder" in
     register) set -- --test register "$@" ;;
+    groups | lease) set -- --test groups --test lease "$@" ;;
     *) set -- --test beacon --test contract "$@" ;;
     esac
     timeout 900 cargo test -q -p vipcast-election --lib "$@"
 }
 
 echo "without a mutant:"
-for folder in beacon register; do
+for folder in beacon register groups; do
     tests >"$work/log" 2>&1 || { tail -40 "$work/log"; echo "the tests fail as they are"; exit 1; }
 done
 echo "  all pass"
@@ -170,6 +171,41 @@ mutant founded_though_one_is_missing founding.rs \
     '_ => return,' '_ => {}'
 mutant second_change_before_the_first_is_agreed propose.rs \
     'if self.store.accepted != self.store.committed {' 'if false {'
+
+folder=groups
+
+mutant a_record_of_another_count_is_ignored view.rs \
+    '(_, _, Some((found, _))) => Standing::OtherCount { found, mine },' ''
+mutant taken_whatever_count_is_founded view.rs \
+    '(_, Some(found), _) if found != mine =>' '(_, Some(found), _) if found == 0 =>'
+mutant taken_before_the_count_is_founded view.rs \
+    '(_, None, _) => Standing::Founding' '(_, None, _) => Standing::Contends'
+mutant the_group_depends_on_who_may_hold_it election/tokens.rs \
+    'Group::of_address(unit.address, self.config.count())' \
+    'Group { of: self.config.count().count(), number: contenders.nodes.len() as u16 % self.config.count().count() }'
+mutant tokens_outlive_their_record election/contend.rs \
+    'let tenure = self.machine.tenure(now);' 'let tenure = self.machine.tenure(now).or(self.tenure);'
+mutant drained_without_giving_up election.rs \
+    'place.machine.step_down(now);
+        }' '}'
+mutant what_one_may_not_announce_is_announced election/tokens.rs \
+    'if !contenders.nodes.contains_key(&holder) {' 'if contenders.nodes.is_empty() {'
+mutant everybody_is_first turn.rs \
+    '(*number, before.min(MOST_STEPS))' '(*number, 0)'
+
+folder=lease
+
+mutant held_from_the_answer_on machine.rs \
+    'let not_after = asked.sent + self.config.hold();' 'let not_after = now + self.config.hold();'
+mutant held_for_as_long_as_others_wait machine.rs \
+    'let not_after = asked.sent + self.config.hold();' 'let not_after = asked.sent + self.config.duration() * 2;'
+mutant taken_after_the_hold machine/seen.rs \
+    'let wait = record.duration.max(self.config.duration());' 'let wait = self.config.hold() / 2;'
+mutant late_answers_are_believed machine.rs \
+    'asked.number == number' 'asked.number >= number'
+mutant a_new_tenure_with_the_old_number machine.rs \
+    'Some(record) if self.is_ours(record) && goes_on => record.transitions' \
+    'Some(record) if self.is_ours(record) => record.transitions'
 
 echo "$caught caught, $missed missed"
 [ "$missed" -eq 0 ]

@@ -6,6 +6,8 @@
 mod controller;
 #[path = "kube/holders.rs"]
 mod holders;
+#[path = "kube/leases.rs"]
+mod leases;
 #[path = "kube/rig.rs"]
 mod rig;
 #[path = "kube/rights.rs"]
@@ -21,7 +23,7 @@ use vipcast_lab::harness;
 
 fn main() -> ExitCode {
     harness::main(
-        [rig::tests(), controller::tests(), holders::tests(), speaker::tests()]
+        [rig::tests(), controller::tests(), holders::tests(), speaker::tests(), leases::tests()]
             .into_iter()
             .flatten()
             .collect(),

@@ -1,4 +1,4 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, net::IpAddr};
 
 use crate::{LinkName, LinkRefusal, NodeName};
@@ -74,6 +74,15 @@ pub enum Reason {
         /// That node.
         node: NodeName,
     },
+    /// The node that holds the lease of the address's group does not announce the address itself.
+    HolderMayNot {
+        /// That node.
+        node: NodeName,
+        /// The group, as its number and how many there are.
+        group: String,
+        /// Why it does not, if that is known.
+        why: Option<Box<Self>>,
+    },
     /// No node holds the address yet.
     NoHolder,
 }
@@ -99,6 +108,7 @@ impl Reason {
             Self::NoLinkForAddress { .. } => "noLinkForAddress",
             Self::DeliveryFailed { .. } => "deliveryFailed",
             Self::HeldBy { .. } => "notOwner",
+            Self::HolderMayNot { .. } => "leaseHolderMayNot",
             Self::NoHolder => "noHolder",
         }
     }
@@ -151,6 +161,13 @@ impl fmt::Display for Reason {
                 write!(f, "the node cannot deliver what arrives for the address: {why}")
             }
             Self::HeldBy { node } => write!(f, "node {node} holds the address"),
+            Self::HolderMayNot { node, group, why } => {
+                write!(f, "the lease of the address's group, {group}, is held by {node}, which ")?;
+                match why {
+                    Some(why) => write!(f, "does not announce this one: {why}"),
+                    None => f.write_str("does not announce this one"),
+                }
+            }
             Self::NoHolder => f.write_str("no node holds the address yet"),
         }
     }

@@ -5,6 +5,7 @@ use vipcast_arp_ndp::Counters;
 use vipcast_election::{
     LeaseId,
     beacon::{BeaconCounters, Keyring},
+    groups::GroupInput,
     register::RegisterTransmit,
 };
 use vipcast_sans_io::Instant;
@@ -22,6 +23,17 @@ impl Control {
     pub fn set_keyring(&self, keyring: Keyring) {
         self.shared.keyring.send_replace(keyring.clone());
         self.shared.command(|pending| pending.keyring = Some(keyring));
+    }
+
+    /// What the store of the groups of addresses says; of no use where there are none.
+    pub fn tell(&self, input: GroupInput) {
+        self.shared.command(|pending| {
+            // Who is too slow, or has ended, is told again by the next list.
+            if pending.told.len() >= MOST_TOLD {
+                pending.told.pop_front();
+            }
+            pending.told.push_back(input);
+        });
     }
 
     /// Lets datagrams of an agreement go to `datagrams` from now on, if they are signed as they should
@@ -70,3 +82,6 @@ impl Control {
 
 /// So many datagrams of an agreement wait for the thread.
 const MOST_WAITING: usize = 256;
+
+/// So much of what the store says.
+const MOST_TOLD: usize = 4_096;

@@ -3,11 +3,13 @@ use std::{
     sync::Arc,
 };
 
+use tokio::sync::mpsc;
 use vipcast_election::{
     Backend, Candidates, Claims, NodeName, Segment, StaticConfig, StaticElection, Token, Unit,
     beacon::{BeaconConfig, BeaconCounters, BeaconElection, Keyring},
+    groups::{Blocked, GroupConfig, GroupElection, GroupInput, GroupRequest, Standing},
 };
-use vipcast_sans_io::Instant;
+use vipcast_sans_io::{Instant, Machine};
 
 /// How the holder of each address is found.
 #[derive(Clone, Debug)]
@@ -31,6 +33,14 @@ pub enum Election {
         /// What is believed.
         keyring: Keyring,
     },
+    /// By the records of a store, one for each group of addresses: never two owners, and none where the
+    /// store is out of reach.
+    Groups {
+        /// This node, and how it contends.
+        config: Box<GroupConfig>,
+        /// Takes what the store is asked. What it says comes by [`Control::tell`](super::Control::tell).
+        store: mpsc::Sender<GroupRequest>,
+    },
 }
 
 impl Election {
@@ -38,6 +48,12 @@ impl Election {
     #[must_use]
     pub const fn finds_members(&self) -> bool {
         matches!(self, Self::Beacon { .. } | Self::Hash { .. })
+    }
+
+    /// Whether a node itself says what it may hold, and needs not be in a list to be.
+    #[must_use]
+    pub const fn stands_for_itself(&self) -> bool {
+        !matches!(self, Self::Static(_))
     }
 
     /// Whether holders are asked for TCP connections, to see whether they serve.
@@ -49,7 +65,7 @@ impl Election {
     /// What is believed at first.
     pub(super) fn keyring(&self) -> Keyring {
         match self {
-            Self::Static(_) => Keyring::insecure(),
+            Self::Static(_) | Self::Groups { .. } => Keyring::insecure(),
             Self::Beacon { keyring, .. } | Self::Hash { keyring, .. } => keyring.clone(),
         }
     }
@@ -60,6 +76,13 @@ pub(super) enum Elector {
     Static(Box<StaticElection>),
     Beacon(Box<BeaconElection>),
     Hash(Box<Hash>),
+    Groups(Box<Groups>),
+}
+
+/// Nodes contend for records, and what the store is asked goes out here.
+pub(super) struct Groups {
+    pub(super) election: GroupElection,
+    pub(super) store: mpsc::Sender<GroupRequest>,
 }
 
 impl Elector {
@@ -70,13 +93,16 @@ impl Elector {
                 Self::Beacon(Box::new(BeaconElection::new(*config, keyring)))
             }
             Election::Hash { config, keyring } => Self::Hash(Box::new(Hash::new(*config, keyring))),
+            Election::Groups { config, store } => {
+                Self::Groups(Box::new(Groups { election: GroupElection::new(*config), store }))
+            }
         }
     }
 
     /// The machine that speaks by beacons, where there is one.
     pub(super) fn beacons(&self) -> Option<&BeaconElection> {
         match self {
-            Self::Static(_) => None,
+            Self::Static(_) | Self::Groups(_) => None,
             Self::Beacon(election) => Some(election),
             Self::Hash(hash) => Some(&hash.peers),
         }
@@ -84,7 +110,7 @@ impl Elector {
 
     pub(super) fn beacons_mut(&mut self) -> Option<&mut BeaconElection> {
         match self {
-            Self::Static(_) => None,
+            Self::Static(_) | Self::Groups(_) => None,
             Self::Beacon(election) => Some(election),
             Self::Hash(hash) => Some(&mut hash.peers),
         }
@@ -95,6 +121,7 @@ impl Elector {
             Self::Static(election) => election.tokens(),
             Self::Beacon(election) => election.tokens(),
             Self::Hash(hash) => hash.order.tokens(),
+            Self::Groups(groups) => groups.election.tokens(),
         }
     }
 
@@ -103,6 +130,7 @@ impl Elector {
             Self::Static(election) => election.claims(),
             Self::Beacon(election) => election.claims(),
             Self::Hash(hash) => hash.order.claims(),
+            Self::Groups(groups) => groups.election.claims(),
         }
     }
 
@@ -112,6 +140,7 @@ impl Elector {
             Self::Static(_) => 0,
             Self::Beacon(election) => election.claims_version(),
             Self::Hash(hash) => hash.version,
+            Self::Groups(groups) => groups.election.claims_version(),
         }
     }
 
@@ -120,6 +149,7 @@ impl Elector {
             Self::Static(election) => election.set_candidates(now, candidates),
             Self::Beacon(election) => election.set_candidates(now, candidates),
             Self::Hash(hash) => hash.set_candidates(now, candidates),
+            Self::Groups(groups) => groups.election.set_candidates(now, candidates),
         }
     }
 
@@ -144,6 +174,9 @@ impl Elector {
 
     /// Hands over what it can. A list knows no successors.
     pub(super) fn drain(&mut self, now: Instant) {
+        if let Self::Groups(groups) = self {
+            groups.election.drain(now);
+        }
         if let Some(election) = self.beacons_mut() {
             election.drain(now);
         }
@@ -154,7 +187,28 @@ impl Elector {
             Self::Static(_) => false,
             Self::Beacon(election) => election.is_drained(),
             Self::Hash(hash) => hash.peers.is_drained() && hash.order.tokens().is_empty(),
+            Self::Groups(groups) => groups.election.is_drained(),
         }
+    }
+
+    /// Takes what the store of the groups is asked.
+    pub(super) fn store(&self) -> Option<mpsc::Sender<GroupRequest>> {
+        let Self::Groups(groups) = self else { return None };
+        Some(groups.store.clone())
+    }
+
+    /// What the store of the groups says.
+    pub(super) fn tell(&mut self, now: Instant, input: GroupInput) {
+        if let Self::Groups(groups) = self {
+            groups.election.handle_input(now, input);
+        }
+    }
+
+    /// What nobody announces because its holder may not, where there are groups; and whether this node
+    /// takes part.
+    pub(super) fn groups(&self, now: Instant) -> Option<(&BTreeMap<Unit, Blocked>, Standing)> {
+        let Self::Groups(groups) = self else { return None };
+        Some((groups.election.blocked(), groups.election.standing(now)))
     }
 
     pub(super) fn counters(&self) -> BeaconCounters {

@@ -4,6 +4,7 @@ mod connect;
 mod elect;
 mod filters;
 mod gateways;
+mod groups;
 mod network;
 mod receive;
 
@@ -240,6 +241,9 @@ impl Host {
         assert!(!pending.panic, "asked to panic");
         #[cfg(test)]
         std::thread::sleep(pending.stall);
+        for input in pending.told {
+            self.elector.tell(Clock::now(), input);
+        }
         let Pending { table, ports, candidates, members, checks, keyring, drain, stop, .. } =
             pending;
         let now = Clock::now();
@@ -359,6 +363,7 @@ impl Host {
             if *self.report.claims != *self.elector.claims() {
                 self.report.claims = Arc::new(self.elector.claims().clone());
             }
+            self.look_at_blocked(now);
             let report = &self.report;
             self.reports.send_if_modified(|told| {
                 let news = **told != *report;

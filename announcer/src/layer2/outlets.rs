@@ -7,10 +7,12 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::mpsc;
 use vipcast_arp_ndp::{Claim, LeaseId, LinkId, Responder};
 use vipcast_election::{
     NodeName, Segment, StaticElection, Unit,
     beacon::{BeaconElection, BeaconTransmit},
+    groups::{GroupElection, GroupRequest},
 };
 use vipcast_plan::LinkName;
 use vipcast_sans_io::Instant;
@@ -39,6 +41,8 @@ pub(super) struct Tokens<'a> {
     pub(super) unsent: Vec<(u32, io::Error)>,
     /// Where the last beacon did not leave at all.
     pub(super) unheard: Option<Segment>,
+    /// Takes what a store is asked.
+    pub(super) store: Option<mpsc::Sender<GroupRequest>>,
     pub(super) changed: bool,
     pub(super) full: bool,
 }
@@ -86,6 +90,18 @@ impl Outlet<BeaconElection> for Tokens<'_> {
             BeaconTransmit::Ask { unit, .. } => self.asks.push((unit, None)),
             BeaconTransmit::Prove { unit, owner } => self.asks.push((unit, Some(owner))),
         }
+        Flow::Open
+    }
+
+    fn event(&mut self, event: vipcast_election::Event) {
+        self.take(event);
+    }
+}
+
+impl Outlet<GroupElection> for Tokens<'_> {
+    /// A request that finds no room is as one without an answer.
+    fn transmit(&mut self, request: GroupRequest, _: &[u8]) -> Flow {
+        let _ = self.store.as_ref().map(|store| store.try_send(request));
         Flow::Open
     }
 

@@ -6,7 +6,10 @@ use std::{
 };
 
 use vipcast_arp_ndp::MacAddr;
-use vipcast_election::{Claims, LeaseId, NodeName, Segment, Unit};
+use vipcast_election::{
+    Claims, LeaseId, NodeName, Segment, Unit,
+    groups::{Blocked, Standing},
+};
 use vipcast_plan::{LinkName, UnusableLink};
 
 use super::{LinkState, Raised};
@@ -43,6 +46,10 @@ pub struct Layer2Report {
     pub alarms: Raised,
     /// It was told to hand everything over, and holds nothing more.
     pub drained: bool,
+    /// What nobody announces because the holder of its group may not, where there are groups.
+    pub blocked: Arc<BTreeMap<Unit, Blocked>>,
+    /// Whether this node takes part, where there are groups.
+    pub standing: Option<Standing>,
     /// What became of the addresses that are checked.
     pub checks: Checks,
     /// How often the thread noticed a gap in its own clock, and held nothing for a while.

@@ -32,8 +32,7 @@ const LEAST_REST: Duration = Duration::from_millis(2);
 /// The task of a node: it applies what is true, again whenever that changes, and reports it.
 pub(super) struct Runner {
     me: NodeName,
-    /// Who lives is found out by the layer 2 thread.
-    elected: bool,
+    elected: Elected,
     layer2: Layer2,
     layer2_reports: watch::Receiver<Arc<Layer2Report>>,
     serving: Option<LocalServing>,
@@ -52,10 +51,26 @@ pub(super) struct Runner {
     asked: bool,
 }
 
+/// What the election does by itself.
+#[derive(Clone, Copy)]
+pub(super) struct Elected {
+    /// The layer 2 thread finds out who lives.
+    pub(super) finds_members: bool,
+    /// This node takes part whether it is in a list or not, and says itself what it may hold.
+    pub(super) stands_for_itself: bool,
+}
+
+impl Elected {
+    /// By the records of a store.
+    const fn by_groups(self) -> bool {
+        self.stands_for_itself && !self.finds_members
+    }
+}
+
 impl Runner {
     pub(super) fn new(
         me: NodeName,
-        elected: bool,
+        elected: Elected,
         layer2: Layer2,
         serving: Option<LocalServing>,
         silence: Option<KernelSilence>,
@@ -129,21 +144,27 @@ impl Runner {
     async fn hand_over(&mut self) {
         let now = Arc::clone(&self.layer2_reports.borrow());
         let heirs = now.nodes.values().any(|node| node.there && node.mutual && !node.draining);
-        if !heirs || now.answering.is_empty() {
+        // A lease is given up also where none of its addresses is announced.
+        if !self.elected.by_groups() && (!heirs || now.answering.is_empty()) {
             return;
         }
         self.layer2.drain();
         let drained = self.layer2_reports.wait_for(|report| report.drained);
         // Whatever nobody takes in time is lost with the process, as the caller wants it to end.
         let _ = timeout(HAND_OVER_WITHIN, drained).await;
-        sleep(SERVE_ON).await;
+        if !now.answering.is_empty() {
+            sleep(SERVE_ON).await;
+        }
     }
 
     /// Applies what is true now, and reports it.
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
         self.answer(layer2);
         self.applied.excluded(&self.layer2, intent.excluded_links.as_ref());
-        let members = if self.elected { apply::members(layer2) } else { members };
+        let mut members = if self.elected.finds_members { apply::members(layer2) } else { members };
+        if self.elected.stands_for_itself {
+            members.insert(self.me.clone());
+        }
         let mut observed = Observed { members, ..observe(layer2) };
         observed.reach = self.reach.find(intent, layer2);
         let candidates = candidates(intent, &observed);
@@ -160,9 +181,10 @@ impl Runner {
         self.applied.plan(&self.layer2, &plan);
         self.applied.tcp_ports(&self.layer2, apply::tcp_ports(intent));
         let mut contenders = apply::contenders(&candidates);
-        if self.elected {
+        if self.elected.stands_for_itself {
             apply::withdraw(&mut contenders, &self.me, &plan);
-        } else {
+        }
+        if !self.elected.finds_members {
             self.applied.members(&self.layer2, &observed.members);
         }
         // Who asks for nothing yet may only not have read it yet.
@@ -178,7 +200,9 @@ impl Runner {
         });
         report.announcing = answering.collect();
         report.holders = holders;
-        report.withheld = plan.withheld.into_iter().collect();
+        let withheld = plan.withheld.into_iter();
+        report.withheld = withheld.map(|w| apply::explain(w, layer2, &candidates)).collect();
+        report.standing = layer2.standing;
         report.delivery = observed.delivery;
         report.links.clone_from(&layer2.links);
         report.broken_links.clone_from(&layer2.broken_links);

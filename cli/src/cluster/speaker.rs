@@ -1,13 +1,13 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use tokio::{runtime, sync::mpsc};
 use vipcast_announcer::{Node, NodeConfig};
-use vipcast_election::beacon::Keyring;
+use vipcast_election::{beacon::Keyring, groups::GroupCount};
 use vipcast_k8s_adapter::{
     Options,
-    cluster::{Health, SpeakerConfig, connect, run_speaker},
+    cluster::{GroupLeases, Health, SpeakerConfig, connect, run_speaker},
     default_state_dir, feed,
 };
 use vipcast_plan::NodeName;
@@ -17,7 +17,7 @@ use super::{
     stop::signal_to_stop,
 };
 use crate::{
-    elect::{self, Elected},
+    elect::{self, Elected, LeaseTimes},
     keys,
     line::Line,
     options::{DeliverArg, ElectionArgs, Layer2Args, Output},
@@ -31,7 +31,9 @@ use crate::{
 /// every node, on the host's network.
 ///
 /// Give it --key-file: nodes then elect by signed heartbeats, and a dead one is replaced within a
-/// second, whether the API server is there or not. Without keys the nodes that the cluster calls Ready
+/// second, whether the API server is there or not. With --election lease no address ever has two
+/// owners, a dead node is replaced after --lease-duration, and without the API server nobody announces
+/// anything. Without keys the nodes that the cluster calls Ready
 /// count as alive: a dead one is replaced once the cluster has noticed.
 ///
 /// While the API server is away nothing is withdrawn, also after a restart: what was known last is kept
@@ -57,6 +59,16 @@ pub(crate) struct SpeakerArgs {
 
     #[command(flatten)]
     election: ElectionArgs,
+
+    /// With --election lease: into how many groups addresses are divided, each with a Lease. The same on
+    /// all nodes, or those that differ from the first take no address
+    #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    lease_groups: u16,
+
+    /// With --election lease: after how many seconds without a renewal another node takes a group over. A
+    /// holder stops after two thirds of it, and renews five times in that time
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..=600))]
+    lease_duration: u64,
 
     /// Who delivers what arrives for an address
     #[arg(long, value_enum, default_value_t)]
@@ -92,15 +104,17 @@ async fn serve(args: &SpeakerArgs) -> Result<()> {
     let mut node_config = NodeConfig::new(node_name.clone());
     node_config.deliver = args.deliver.into();
     args.layer2.apply(&mut node_config);
-    let elected = elect::configure(
-        &args.election,
-        false,
-        &state,
-        &node_name,
-        &mut node_config.layer2,
-        |text| tracing::warn!("{text}"),
-    )?;
-    if !elected.by_beacons() {
+    let groups = GroupCount::new(args.lease_groups).context("--lease-groups is 1 to 256")?;
+    let times = LeaseTimes { groups, duration: Duration::from_secs(args.lease_duration) };
+    let layer2 = &mut node_config.layer2;
+    let leases = elect::by_leases(&args.election, times, &node_name, layer2)?;
+    let elected = match &leases {
+        Some(_) => Elected::Static,
+        None => elect::configure(&args.election, false, &state, &node_name, layer2, |text| {
+            tracing::warn!("{text}");
+        })?,
+    };
+    if leases.is_none() && !elected.by_beacons() {
         tracing::warn!(
             "no --key-file: a dead node is replaced only once the cluster calls it not ready, which \
              takes most of a minute"
@@ -125,10 +139,22 @@ async fn serve(args: &SpeakerArgs) -> Result<()> {
     let _server = who_has::Server::start(&socket, &name, &node, None).map_err(|error| {
         tracing::warn!("{}: {error}: nobody can ask who has what", socket.display());
     });
+    let leases = leases.map(|requests| {
+        let namespace = config.namespace.as_str();
+        let leases = GroupLeases::new(client.clone(), namespace, groups, requests);
+        tracing::info!("addresses are held by Leases in namespace {namespace}, in {groups} groups");
+        let control = node.control();
+        tokio::spawn(leases.serve(move |input| control.tell(input)))
+    });
     tracing::info!("speaking for node {name}; pools are those of namespace {}", config.namespace);
     let spoken = run_speaker(client, config, feed, node.reports(), health, stop).await;
     tracing::info!("stopping: handing over, then silent");
-    node.stop().await.context("not everything that was set could be taken back")?;
+    // Leases are given up meanwhile.
+    let stopped = node.stop().await;
+    if let Some(leases) = leases {
+        leases.abort();
+    }
+    stopped.context("not everything that was set could be taken back")?;
     spoken?;
     tracing::info!("stopped");
     Ok(())

@@ -67,6 +67,9 @@ pub(crate) enum ElectionArg {
     Beacon,
     /// By MetalLB's order, among the nodes whose heartbeats are heard
     Hash,
+    /// By Leases of the cluster, each for a group of addresses: never two owners of one address, but
+    /// seconds without any when a node dies, and none without the API server. For `vipcast speaker`
+    Lease,
     /// From the list of --alive; without it, this node is alone
     Static,
 }

@@ -9,6 +9,7 @@ pub struct LeaseConfig {
     duration: Duration,
     hold: Duration,
     retry: Duration,
+    counts_tenures: bool,
     seed: u64,
 }
 
@@ -49,6 +50,7 @@ impl LeaseConfig {
             duration: Duration::from_secs(15),
             hold: Duration::from_secs(10),
             retry: Duration::from_secs(2),
+            counts_tenures: false,
             seed,
         }
     }
@@ -74,6 +76,15 @@ impl LeaseConfig {
         Ok(self)
     }
 
+    /// Lets the record's transitions count tenures, and not only changes of the holder: they rise also
+    /// where a holder whose tenure has ended takes its own record again, and, as far as it is remembered,
+    /// where a record is made in the place of one that was deleted.
+    #[must_use]
+    pub const fn counting_tenures(mut self) -> Self {
+        self.counts_tenures = true;
+        self
+    }
+
     /// This contender.
     #[must_use]
     pub const fn me(&self) -> &NodeName {
@@ -96,6 +107,10 @@ impl LeaseConfig {
     #[must_use]
     pub const fn retry(&self) -> Duration {
         self.retry
+    }
+
+    pub(super) const fn counts_tenures(&self) -> bool {
+        self.counts_tenures
     }
 
     pub(super) const fn seed(&self) -> u64 {

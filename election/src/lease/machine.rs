@@ -1,8 +1,11 @@
+mod seen;
+
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use vipcast_sans_io::{Instant, Machine};
 
+use self::seen::{Seen, says_nothing};
 use super::{
     LeaseConfig, LeaseEvent, LeaseInput, LeaseRecord, LeaseRequest, RecordVersion, Tenure,
 };
@@ -25,18 +28,11 @@ pub struct LeaseElection {
     seized: bool,
     /// How many tenures there were.
     tenures: u64,
+    /// The most transitions that were ever seen.
+    most: Option<u32>,
+    /// It takes the record where it may.
+    contends: bool,
     random: u64,
-}
-
-/// The record as it was last seen.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Seen {
-    /// `None`: there is none.
-    record: Option<(LeaseRecord, RecordVersion)>,
-    /// When it was first seen as it is.
-    since: Instant,
-    /// It is gone, or was made anew, and there was another before: whoever held that may hold still.
-    bereft: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +40,10 @@ struct Asked {
     number: u64,
     wish: Wish,
     sent: Instant,
+    /// What a write says.
+    transitions: u32,
+    /// It goes on with a tenure, and begins none.
+    renews: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,8 @@ impl LeaseElection {
             told: None,
             seized: false,
             tenures: 0,
+            most: None,
+            contends: true,
         }
     }
 
@@ -90,6 +92,67 @@ impl LeaseElection {
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.seen.as_ref().is_some_and(|seen| seen.record.is_none())
+    }
+
+    /// From when on this contender may take the record, as it was last seen; `None` before it has looked.
+    #[must_use]
+    pub fn free_at(&self) -> Option<Instant> {
+        Some(self.seen.as_ref()?.free_at(&self.config))
+    }
+
+    /// Whether to take the record where that is possible; at first it does. What is held is renewed
+    /// either way. Who has [stepped down](Self::step_down), and [ended](Self::has_ended), stands again.
+    pub fn set_contending(&mut self, now: Instant, contends: bool) {
+        self.on_time(now);
+        let stands_again = contends && self.has_ended();
+        self.stepping_down &= !stands_again;
+        let contends = contends && !self.stepping_down;
+        if contends && (stands_again || !self.contends) {
+            self.want(Wish::Read);
+        }
+        self.contends = contends;
+    }
+
+    /// The record is as it is here, as the store told without being asked. While a request is under way
+    /// that is not believed: it may be older than the answer.
+    pub fn observe(&mut self, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
+        self.on_time(now);
+        if self.asked.is_none() {
+            self.on_record(now, record);
+        }
+    }
+
+    /// Since when the record is as it was last seen.
+    pub(crate) fn unchanged_since(&self) -> Option<Instant> {
+        Some(self.seen.as_ref()?.since)
+    }
+
+    /// The record as it was last seen, with its version; `None` before it has looked.
+    pub(crate) fn seen(&self) -> Option<Option<&(LeaseRecord, RecordVersion)>> {
+        self.seen.as_ref().map(|seen| seen.record.as_ref())
+    }
+
+    pub(crate) const fn is_contending(&self) -> bool {
+        self.contends
+    }
+
+    pub(crate) const fn is_stepping_down(&self) -> bool {
+        self.stepping_down
+    }
+
+    /// Whether it is about to read.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.asked.is_none() && self.next == Some(Wish::Read)
+    }
+
+    /// Whether it is about to write.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.asked.is_none() && matches!(self.next, Some(Wish::Hold | Wish::GiveUp))
+    }
+
+    /// Whether an answer is waited for.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// How it contends.
@@ -144,7 +207,7 @@ impl LeaseElection {
 
     /// The next attempt: after `retry` for a holder, and for others with up to a fifth more.
     fn again(&mut self, now: Instant) {
-        if self.stepping_down {
+        if self.stepping_down || (!self.contends && self.tenure.is_none()) {
             return;
         }
         self.random ^= self.random << 13;
@@ -159,6 +222,8 @@ impl LeaseElection {
 
     fn on_record(&mut self, now: Instant, record: Option<(LeaseRecord, RecordVersion)>) {
         if self.seen.as_ref().is_none_or(|seen| seen.record != record) {
+            let transitions = record.as_ref().map(|(record, _)| record.transitions);
+            self.most = self.most.max(transitions);
             let says_nothing = record.as_ref().is_none_or(|(record, _)| says_nothing(record));
             let before = self.seen.as_ref();
             let was_there = before.is_some_and(|seen| seen.bereft || seen.record.is_some());
@@ -183,16 +248,12 @@ impl LeaseElection {
     }
 
     /// Whether the record may be written: it is free, ours, or nobody has renewed it for its
-    /// duration. In the place of one that was deleted it is free once its holder has ended.
+    /// duration; or it is gone, and this is its holder.
     fn may_take(&self, now: Instant) -> bool {
-        let Some(seen) = &self.seen else { return false };
-        let record = seen.record.as_ref().map(|(record, _)| record);
-        let Some(record) = record.filter(|record| !says_nothing(record)) else {
-            let ended = now >= seen.since + self.config.duration();
-            return !seen.bereft || ended || self.tenure(now).is_some();
-        };
-        let unrenewed = now >= seen.since + record.duration.max(self.config.duration());
-        record.is_given_up() || self.is_ours(record) || unrenewed
+        let holds = self.tenure(now).is_some();
+        let free = self.free_at().is_some_and(|at| now >= at);
+        let gone = self.seen.is_some() && self.record().is_none_or(says_nothing);
+        (self.contends || holds) && (free || gone && holds)
     }
 
     fn on_written(&mut self, now: Instant, asked: Asked, version: RecordVersion) {
@@ -202,12 +263,18 @@ impl LeaseElection {
         });
         let record = match asked.wish {
             Wish::Read => return,
-            Wish::Hold => self.wanted(),
+            Wish::Hold => self.held(asked.transitions),
             Wish::GiveUp => self.given_up(),
         };
         let transitions = record.transitions;
+        self.most = self.most.max(Some(transitions));
         self.seen = Some(Seen { record: Some((record, version)), since: now, bereft: false });
         if asked.wish != Wish::Hold {
+            return;
+        }
+        if self.config.counts_tenures() && asked.renews && self.tenure.is_none() {
+            // The tenure that was to be renewed has ended meanwhile; what begins now is another.
+            self.want(if self.stepping_down { Wish::GiveUp } else { Wish::Hold });
             return;
         }
         let not_after = asked.sent + self.config.hold();
@@ -227,14 +294,20 @@ impl LeaseElection {
         self.again(now);
     }
 
-    /// What the record is to be when it is taken or renewed.
-    fn wanted(&self) -> LeaseRecord {
-        let before = self.record();
-        let transitions = match before {
+    /// What the transitions are to be when the record is taken or renewed.
+    fn wanted(&self) -> u32 {
+        let next = |transitions: u32| transitions.saturating_add(1);
+        let goes_on = self.tenure.is_some() || !self.config.counts_tenures();
+        match self.record() {
+            None if self.config.counts_tenures() => self.most.map_or(0, next),
             None => 0,
-            Some(record) if self.is_ours(record) => record.transitions,
-            Some(record) => record.transitions.saturating_add(1),
-        };
+            Some(record) if self.is_ours(record) && goes_on => record.transitions,
+            Some(record) if !self.config.counts_tenures() => next(record.transitions),
+            Some(_) => self.most.map_or(0, next),
+        }
+    }
+
+    fn held(&self, transitions: u32) -> LeaseRecord {
         let holder = Some(self.config.me().clone());
         LeaseRecord { holder, duration: self.config.duration(), transitions }
     }
@@ -247,11 +320,6 @@ impl LeaseElection {
     fn expected(&self) -> Option<RecordVersion> {
         self.seen.as_ref()?.record.as_ref().map(|(_, version)| version.clone())
     }
-}
-
-/// Whether a record is as one that was only just made: nobody has written a name into it yet.
-fn says_nothing(record: &LeaseRecord) -> bool {
-    record.holder.is_none() && !record.is_given_up()
 }
 
 impl Machine for LeaseElection {
@@ -289,13 +357,14 @@ impl Machine for LeaseElection {
         }
         self.number += 1;
         let number = self.number;
-        self.asked = Some(Asked { number, wish, sent: now });
+        let (transitions, renews) = (self.wanted(), self.tenure.is_some());
+        self.asked = Some(Asked { number, wish, sent: now, transitions, renews });
         let deadline = now + self.patience();
         let write =
             |record| LeaseRequest::Write { number, record, expected: self.expected(), deadline };
         Some(match wish {
             Wish::Read => LeaseRequest::Read { number, deadline },
-            Wish::Hold => write(self.wanted()),
+            Wish::Hold => write(self.held(transitions)),
             Wish::GiveUp => write(self.given_up()),
         })
     }

@@ -59,17 +59,33 @@ pub(crate) struct LeaseStore {
     name: String,
     /// The object as it was last seen: what others put into it stays.
     last: Lease,
+    /// Whether the last request got no answer of use, and why.
+    trouble: Option<String>,
+    /// Troubles are somebody else's to tell.
+    quiet: bool,
 }
 
 impl LeaseStore {
     pub(crate) fn new(client: Client, namespace: &str, name: &str) -> Self {
         let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases");
         let (namespace, name) = (namespace.to_owned(), name.to_owned());
-        Self { client, path, namespace, name, last: Lease::default() }
+        let last = Lease::default();
+        Self { client, path, namespace, name, last, trouble: None, quiet: false }
+    }
+
+    /// One that knows how the object was last seen, or what one that is made anew is to have, and leaves
+    /// it to its user to tell of troubles.
+    pub(super) fn of_known(client: Client, namespace: &str, name: &str, last: Lease) -> Self {
+        Self { last, quiet: true, ..Self::new(client, namespace, name) }
+    }
+
+    /// The object as it was last seen, and why nothing came of the last request.
+    pub(super) fn into_last(self) -> (Lease, Option<String>) {
+        (self.last, self.trouble)
     }
 
     /// Asks the server. There is an answer by the deadline.
-    async fn serve(&mut self, request: LeaseRequest) -> LeaseInput {
+    pub(super) async fn serve(&mut self, request: LeaseRequest) -> LeaseInput {
         match request {
             LeaseRequest::Read { number, deadline } => match self.within(deadline, None).await {
                 Ok(lease) => {
@@ -105,9 +121,13 @@ impl LeaseStore {
         }
     }
 
-    fn failed(&self, number: u64, error: &Error, what: &str) -> LeaseInput {
+    fn failed(&mut self, number: u64, error: &Error, what: &str) -> LeaseInput {
         let Self { namespace, name, .. } = self;
-        tracing::warn!("cannot {what} lease {namespace}/{name}: {}", told(error));
+        let text = format!("cannot {what} lease {namespace}/{name}: {}", told(error));
+        if !self.quiet {
+            tracing::warn!("{text}");
+        }
+        self.trouble = Some(text);
         LeaseInput::Failed { number }
     }
 
@@ -163,7 +183,7 @@ impl LeaseStore {
     }
 }
 
-fn record(lease: &Lease) -> Option<(LeaseRecord, RecordVersion)> {
+pub(super) fn record(lease: &Lease) -> Option<(LeaseRecord, RecordVersion)> {
     let version = RecordVersion::new(lease.metadata.resource_version.clone()?);
     let spec = lease.spec.clone().unwrap_or_default();
     let holder = spec.holder_identity.filter(|holder| !holder.is_empty()).map(NodeName::new);

@@ -29,6 +29,7 @@ use tokio::{
     time::sleep,
 };
 use vipcast_announcer::{Event, Report, clock::Clock};
+use vipcast_election::groups::Standing;
 use vipcast_ipam::Owner;
 use vipcast_plan::{NodeName, Reason, Withheld};
 use vipcast_sans_io::Instant;
@@ -322,6 +323,12 @@ impl Speaker {
             match &event {
                 // Between a plan and the first election nobody holds anything.
                 Event::Withheld(Withheld { reason: Reason::NoHolder, .. }) => continue,
+                Event::Withheld(Withheld { service, reason, .. })
+                    if matches!(reason, Reason::HolderMayNot { .. }) =>
+                {
+                    let message = format!("node {} would announce it: {reason}", self.config.node);
+                    self.warn(service, "leaseHolderMayNot", message);
+                }
                 Event::Announcing { unit, announcement } => {
                     let known = self.announced.get(&unit.address);
                     for service in &announcement.services {
@@ -345,6 +352,13 @@ impl Speaker {
             }
             tracing::info!("{event}");
         }
+        if report.standing != self.told.standing {
+            match report.standing {
+                Some(standing @ Standing::OtherCount { .. }) => tracing::error!("{standing}"),
+                Some(standing) => tracing::info!("leases of groups of addresses: {standing}"),
+                None => {}
+            }
+        }
         self.told = report;
     }
 
@@ -358,22 +372,31 @@ impl Speaker {
     }
 
     fn node_assigned(&self, service: &Owner, address: IpAddr) {
+        let message = format!("announcing {address} from node {} by layer 2", self.config.node);
+        let note = Note { reason: "nodeAssigned", warning: false, message };
+        self.record(service, &note);
+    }
+
+    fn warn(&self, service: &Owner, reason: &'static str, message: String) {
+        self.record(service, &Note { reason, warning: true, message });
+    }
+
+    fn record(&self, service: &Owner, note: &Note) {
         let Some(uid) = self.sight.uid(service) else { return };
         let key = Key {
             kind: Kind::Service,
             namespace: service.namespace().to_owned(),
             name: service.name().to_owned(),
         };
-        let note = Note {
-            reason: "nodeAssigned",
-            warning: false,
-            message: format!("announcing {address} from node {} by layer 2", self.config.node),
-        };
-        self.recorder.tell(&key, uid, "Announce", &note);
+        self.recorder.tell(&key, uid, "Announce", note);
     }
 
     fn report(&self) {
         let troubles = &self.troubles;
+        if let Some(standing @ Standing::OtherCount { .. }) = self.told.standing {
+            self.health.round(Err(standing.to_string()));
+            return;
+        }
         self.health.round(match (self.served, troubles.is_empty()) {
             (Some(count), true) => Ok(format!("{count} services are known")),
             (Some(count), false) => Ok(format!("{count} services are known; stale: {}", troubles)),

@@ -17,6 +17,7 @@ use super::{
     error::{KubeError, Result},
     root::Image,
 };
+use crate::error::LabError;
 
 /// The namespace of everything in `deploy/base`.
 pub const NAMESPACE: &str = "metallb-system";
@@ -67,6 +68,39 @@ impl Installed {
         let secret = ["-n", NAMESPACE, "create", "secret", "generic", "vipcast-beacon", key];
         cluster.plane.kubectl(&base, &secret)?;
         cluster.apply(&base)?;
+        Self::ready(cluster)
+    }
+
+    /// As [`start`](Self::start), but from the folder `lease`: the nodes elect by Leases, which last for so
+    /// many seconds.
+    ///
+    /// # Errors
+    /// What kubectl says; pods that do not become ready, and why.
+    pub fn start_by_leases(
+        name: &str,
+        nodes: u8,
+        seconds: u32,
+        deploy: &Path,
+        program: &Path,
+    ) -> Result<Self> {
+        let image = Image::read(&deploy.join("Dockerfile"), program)?;
+        let options = KubeOptions { nodes, proxies: true, image: Some(image) };
+        let cluster = KubeCluster::start(name, options)?;
+        cluster.apply_file(&deploy.join("base/namespace.yaml"))?;
+        let manifests = cluster.plane.kubectl(deploy, &["kustomize", "lease"])?;
+        let argument = "- --election=lease\n";
+        let (before, after) = manifests
+            .split_once(argument)
+            .ok_or_else(|| KubeError::invalid("the speaker is not told to elect by Leases"))?;
+        let indent = before.rsplit('\n').next().unwrap_or_default();
+        let manifests = format!("{before}{argument}{indent}- --lease-duration={seconds}\n{after}");
+        let file = cluster.net.lab.dir().join("lease.yaml");
+        std::fs::write(&file, manifests).map_err(LabError::io("write manifests"))?;
+        cluster.apply_file(&file)?;
+        Self::ready(cluster)
+    }
+
+    fn ready(cluster: KubeCluster) -> Result<Self> {
         let installed = Self(cluster);
         installed.controllers()?;
         installed.speakers()?;

@@ -56,6 +56,7 @@ impl Host {
             asks: Vec::new(),
             unsent: Vec::new(),
             unheard: None,
+            store: self.elector.store(),
             changed: false,
             full: false,
         };
@@ -69,6 +70,9 @@ impl Host {
                 }
                 Elector::Static(election) => {
                     pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
+                }
+                Elector::Groups(groups) => {
+                    pump(&mut groups.election, Clock::now, &mut self.buf, &mut outlet)
                 }
                 Elector::Beacon(election) => {
                     pump(&mut **election, Clock::now, &mut self.buf, &mut outlet)
@@ -90,6 +94,7 @@ impl Host {
         let now = Clock::now();
         self.note_unsent(now, unsent);
         self.take_notices(now);
+        self.look_at_groups(now);
         self.dirty |= self.alarms.expire(now, &mut self.report.alarms);
         self.end_conflicts(now);
         let version = self.elector.claims_version();
