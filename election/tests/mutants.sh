@@ -197,6 +197,8 @@ folder=lease
 
 mutant held_from_the_answer_on machine.rs \
     'let not_after = asked.sent + self.config.hold();' 'let not_after = now + self.config.hold();'
+mutant renewed_by_a_write_that_changed_nothing machine.rs \
+    'if asked.wish == Wish::Hold && self.expected().as_ref() == Some(&version) {' 'if false {'
 mutant held_for_as_long_as_others_wait machine.rs \
     'let not_after = asked.sent + self.config.hold();' 'let not_after = asked.sent + self.config.duration() * 2;'
 mutant taken_after_the_hold machine/seen.rs \

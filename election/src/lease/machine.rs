@@ -266,6 +266,11 @@ impl LeaseElection {
             Wish::Hold => self.held(asked.transitions),
             Wish::GiveUp => self.given_up(),
         };
+        if asked.wish == Wish::Hold && self.expected().as_ref() == Some(&version) {
+            // The store found nothing to change, so that nobody else has seen a renewal.
+            self.again(now);
+            return;
+        }
         let transitions = record.transitions;
         self.most = self.most.max(Some(transitions));
         self.seen = Some(Seen { record: Some((record, version)), since: now, bereft: false });

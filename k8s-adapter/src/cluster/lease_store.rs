@@ -156,7 +156,10 @@ impl LeaseStore {
     }
 
     fn written(&self, record: &LeaseRecord, expected: Option<&RecordVersion>) -> Lease {
-        let now = MicroTime(Timestamp::from_second(Clock::unix_seconds()).unwrap_or_default());
+        // A server writes nothing where nothing differs, and then nobody sees a renewal: so to the
+        // microsecond.
+        let now = i64::try_from(Clock::unix_micros()).unwrap_or_default();
+        let now = MicroTime(Timestamp::from_microsecond(now).unwrap_or_default());
         let before = self.last.spec.clone().unwrap_or_default();
         let holder = record.holder.as_ref().map(|holder| holder.as_str().to_owned());
         let acquired = match before.acquire_time.clone() {

@@ -309,3 +309,13 @@ fn times_that_cannot_keep_two_apart_are_refused() {
         Err(LeaseConfigError::RetryTooLong { .. })
     ));
 }
+
+/// A Kubernetes API server does so: the object stays at its version, and no watch tells of it.
+#[test]
+fn a_write_that_changed_nothing_at_the_store_renews_nothing() {
+    let mut a = holder();
+    write(&mut a, at(3), at(3), "1");
+    assert_eq!(a.tenure(at(3)).map(|tenure| tenure.not_after), Some(at(11)), "as it was");
+    write(&mut a, at(5), at(5), "2");
+    assert_eq!(a.tenure(at(5)).map(|tenure| tenure.not_after), Some(at(15)));
+}
