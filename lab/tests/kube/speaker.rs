@@ -109,16 +109,39 @@ fn kill_owner(cluster: &Installed, address: &str) -> Outcome<String> {
     Ok(dead)
 }
 
-/// The address stays where it is for a while.
+/// The address stays where it is for a while. A node that a busy machine holds up for three beacons is
+/// taken for dead, and that is told: then it is looked at anew.
 fn stays(cluster: &Installed, address: &str, at: &str) -> Outcome {
+    let deaths = || cluster.said().matches(" is silent on ").count();
+    let mut at = at.to_owned();
+    for _ in 0..5 {
+        let before = deaths();
+        let Some(now) = moved(cluster, address, &at)? else { return Ok(()) };
+        let told = eventually("a reason why it has moved", || {
+            let told = deaths() > before;
+            if told { Ok(()) } else { Err("no node was taken for dead".into()) }
+        });
+        told.map_err(|error| {
+            format!("{at} had {address}, {now} has it: {error}\n{}", cluster.said())
+        })?;
+        at = now;
+    }
+    Err("nodes were taken for dead again and again: this machine is too busy".into())
+}
+
+/// Who has the address within a while, if not this one.
+fn moved(cluster: &Installed, address: &str, from: &str) -> Outcome<Option<String>> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(5) {
         cluster.net.client.flush_neighbours()?;
         page(cluster, address, "")?;
-        assert_eq!(owner(cluster, address)?, at, "{address} has moved\n{}", cluster.said());
+        let now = owner(cluster, address)?;
+        if now != from {
+            return Ok(Some(now));
+        }
         thread::sleep(Duration::from_millis(200));
     }
-    Ok(())
+    Ok(None)
 }
 
 fn owners_die() -> TestResult {
@@ -138,8 +161,7 @@ fn owners_die() -> TestResult {
 
     // Blackholed: packets to it vanish.
     cluster.cut_server()?;
-    let second = kill_owner(&cluster, ADDRESS)?;
-    assert_eq!(second, now);
+    kill_owner(&cluster, ADDRESS)?;
     let now = owner(&cluster, ADDRESS)?;
     cluster.heal_server()?;
     stays(&cluster, ADDRESS, &now)
