@@ -7,16 +7,16 @@ use std::{
 };
 
 use vipcast_election as election;
-use vipcast_plan::{self as plan, Intent, LinkName, NodeName, Plan, Reason, Withheld};
+use vipcast_plan::{self as plan, Intent, LinkExpression, LinkName, NodeName, Plan, Reason, Withheld};
 
-use crate::layer2::{Layer2, Layer2Report, LinkPattern, Table, TcpPorts};
+use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 
 /// What the layer 2 thread was told last. Telling it the same again is spared.
 #[derive(Debug, Default)]
 pub(crate) struct Applied {
     table: Arc<Table>,
     ports: Arc<TcpPorts>,
-    excluded: Option<BTreeSet<String>>,
+    excluded: Option<BTreeSet<LinkExpression>>,
     candidates: Option<election::Candidates>,
     members: BTreeSet<election::NodeName>,
 }
@@ -39,15 +39,15 @@ impl Applied {
         }
     }
 
-    /// Tells the thread which links are left out, where that has changed. An expression that cannot be
-    /// read matches nothing: who reads manifests refuses it.
-    pub(crate) fn excluded(&mut self, layer2: &Layer2, excluded: Option<&BTreeSet<String>>) {
+    /// Tells the thread which links are left out, where that has changed.
+    pub(crate) fn excluded(
+        &mut self,
+        layer2: &Layer2,
+        excluded: Option<&BTreeSet<LinkExpression>>,
+    ) {
         if self.excluded.as_ref() != excluded {
             self.excluded = excluded.cloned();
-            let patterns = |links: &BTreeSet<String>| {
-                links.iter().filter_map(|link| LinkPattern::matching(link).ok()).collect()
-            };
-            layer2.set_excluded_links(excluded.map(patterns));
+            layer2.set_excluded_links(excluded.cloned());
         }
     }
 

@@ -24,6 +24,7 @@ extern crate alloc;
 
 mod candidates;
 pub mod intent;
+mod link_expression;
 mod observed;
 mod plan;
 mod reason;
@@ -31,6 +32,7 @@ mod unit;
 
 pub use candidates::{Candidates, Eligible, candidates};
 pub use intent::Intent;
+pub use link_expression::{LinkExpression, LinkExpressionError};
 pub use observed::{Delivery, Link, LinkName, LinkRefusal, Observed, UnusableLink};
 pub use plan::{Announcement, Holder, Plan, Withheld, plan};
 pub use reason::Reason;

@@ -8,7 +8,7 @@ use core::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-use crate::{NodeName, Segment};
+use crate::{LinkExpression, NodeName, Segment};
 
 /// What one node sees of itself and of its peers. Reported by whoever owns the sockets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,11 @@ pub struct UnusableLink {
 pub enum LinkRefusal {
     /// The node's settings leave it out.
     Excluded,
+    /// It is in the list of links that are never announced on.
+    Listed {
+        /// What in the list matches its name.
+        expression: LinkExpression,
+    },
     /// It is a part of another link, which speaks for it.
     Member {
         /// The bond, bridge or team.
@@ -67,6 +72,9 @@ impl fmt::Display for LinkRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Excluded => f.write_str("the settings of this node exclude it"),
+            Self::Listed { expression } => {
+                write!(f, "the list of excluded links matches it with `{}`", expression.as_str())
+            }
             Self::Member { of } => write!(f, "it is a member of {of}; use {of} instead"),
             Self::NoNeighbours => f.write_str("it is no Ethernet link with ARP"),
         }

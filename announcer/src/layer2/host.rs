@@ -19,7 +19,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 use vipcast_arp_ndp::{Claim, LinkId, Responder};
 use vipcast_election::{NodeName, Segment, Unit};
-use vipcast_plan::LinkName;
+use vipcast_plan::{LinkExpression, LinkName};
 use vipcast_sans_io::Instant;
 
 use self::{filters::Filters, gateways::Gateways};
@@ -56,6 +56,8 @@ pub(super) struct Host {
     /// As configured, and what of it is in force.
     configured: LinkFilter,
     filter: LinkFilter,
+    /// Never announced on.
+    listed: BTreeSet<LinkExpression>,
     frame: Vec<u8>,
     batch: FrameBatch,
     outgoing: Outgoing,
@@ -133,6 +135,7 @@ impl Host {
             gateways: Gateways::new(config.links.destinations())?,
             configured: config.links.clone(),
             filter: config.links,
+            listed: BTreeSet::new(),
             frame: vec![0; 2048],
             batch: FrameBatch::new(),
             outgoing: Outgoing::default(),
@@ -204,7 +207,7 @@ impl Host {
                     }
                     WAKER => {
                         self.shared.waker.drain()?;
-                        if !self.obey() {
+                        if !self.obey()? {
                             lock(&self.shared.responder).clone_from(self.responder.counters());
                             self.sockets.values().for_each(|socket| self.filters.count(socket));
                             let sockets = self.socket_counters(Clock::now());
@@ -235,7 +238,7 @@ impl Host {
     }
 
     /// Takes the commands; `false` to stop.
-    fn obey(&mut self) -> bool {
+    fn obey(&mut self) -> io::Result<bool> {
         let pending = std::mem::take(&mut *lock(&self.shared.pending));
         #[cfg(test)]
         assert!(!pending.panic, "asked to panic");
@@ -252,14 +255,18 @@ impl Host {
         }
         self.send_agreed(pending.agreed);
         if let Some(excluded) = pending.excluded {
-            let excluded = excluded.map(|links| self.configured.without(&links));
-            self.filter = excluded.unwrap_or_else(|| self.configured.clone());
-            self.look_again = Some(now);
+            self.filter = match excluded {
+                Some(_) => self.configured.beside_a_list(),
+                None => self.configured.clone(),
+            };
+            self.listed = excluded.unwrap_or_default();
+            // Before a table is obeyed: nothing of it may be announced there, not even once.
+            self.look_at_links()?;
         }
         // An agreement sends a few times a second, and changes nothing here.
         let commanded = table.is_some() || members.is_some() || candidates.is_some();
         if !(commanded || ports.is_some() || keyring.is_some() || drain || checks.is_some()) {
-            return !stop;
+            return Ok(!stop);
         }
         if let Some(table) = table {
             self.table = table;
@@ -287,7 +294,7 @@ impl Host {
         if let Some((round, addresses)) = checks {
             self.check(round, addresses);
         }
-        !stop
+        Ok(!stop)
     }
 
     /// Asks for addresses on every link whose network holds them; where there is none, nobody can be

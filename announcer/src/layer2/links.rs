@@ -41,15 +41,15 @@ pub(super) struct Sorted {
     pub(super) unusable: BTreeMap<LinkName, UnusableLink>,
 }
 
-/// Which links speak ARP, are nobody's member, and are admitted.
-pub(super) fn sort(snapshot: &Snapshot, admits: impl Fn(&Link) -> bool) -> Sorted {
+/// Which links speak ARP, are nobody's member, and are not refused.
+pub(super) fn sort(snapshot: &Snapshot, refused: impl Fn(&Link) -> Option<LinkRefusal>) -> Sorted {
     let mut sorted = Sorted::default();
     for link in snapshot.links.values().filter(|link| !link.loopback) {
         let name = LinkName::new(link.name.as_str());
         let networks: Vec<IpNet> = link.addresses.iter().map(|address| address.net).collect();
         let master = link.master.and_then(|index| snapshot.links.get(&index));
         let refusal = match (link.mac, master) {
-            _ if !admits(link) => LinkRefusal::Excluded,
+            _ if let Some(refusal) = refused(link) => refusal,
             (_, Some(master)) => LinkRefusal::Member { of: LinkName::new(master.name.as_str()) },
             (Some(mac), None) if link.master.is_none() && !link.noarp && link.broadcast => {
                 sorted.usable.insert(name, state(link, MacAddr(mac), networks));

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use vipcast_announcer::layer2::LinkPattern;
+use vipcast_plan::LinkExpression;
 
 use super::Faults;
 use crate::{Problem, kinds::ConfigMap};
@@ -13,8 +13,11 @@ struct Excluded {
     links: Option<Vec<String>>,
 }
 
-/// The regular expressions for links that are never announced on.
-pub(super) fn translate(object: &ConfigMap, faults: &mut Faults<'_>) -> Option<BTreeSet<String>> {
+/// The links that are never announced on.
+pub(super) fn translate(
+    object: &ConfigMap,
+    faults: &mut Faults<'_>,
+) -> Option<BTreeSet<LinkExpression>> {
     let field = format!("data[\"{}\"]", ConfigMap::EXCLUDED_LINKS_KEY);
     let Some(text) = object.data.get(ConfigMap::EXCLUDED_LINKS_KEY) else {
         faults.error("data", Problem::Missing);
@@ -28,11 +31,15 @@ pub(super) fn translate(object: &ConfigMap, faults: &mut Faults<'_>) -> Option<B
             return None;
         }
     };
+    let mut expressions = BTreeSet::new();
     for (at, link) in links.iter().enumerate() {
-        if let Err(why) = LinkPattern::matching(link) {
-            let place = format!("announcedInterfacesToExclude[{at}]");
-            faults.error(&field, Problem::Malformed { why: format!("{place}: {why}") });
+        match link.parse() {
+            Ok(expression) => _ = expressions.insert(expression),
+            Err(why) => {
+                let why = format!("announcedInterfacesToExclude[{at}]: {why}");
+                faults.error(&field, Problem::Malformed { why });
+            }
         }
     }
-    faults.accept(links.into_iter().collect())
+    faults.accept(expressions)
 }

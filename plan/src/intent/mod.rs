@@ -6,13 +6,12 @@ mod service;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
-    string::String,
     vec::Vec,
 };
 
 use vipcast_ipam::{Owner, Pools};
 
-use crate::NodeName;
+use crate::{LinkExpression, NodeName};
 
 pub use advertisement::{L2Advertisement, PoolSelection, Preference};
 pub use node::Node;
@@ -25,9 +24,9 @@ pub struct Intent {
     pub pools: Pools,
     /// How addresses of which pools are announced on layer 2.
     pub l2_advertisements: Vec<L2Advertisement>,
-    /// Regular expressions for the names of links that are never announced on, in place of those that
-    /// are left out by default; `None` where nothing is said.
-    pub excluded_links: Option<BTreeSet<String>>,
+    /// The links that are never announced on, in place of those that are left out by default; `None`
+    /// where nothing is said.
+    pub excluded_links: Option<BTreeSet<LinkExpression>>,
     /// The services that want addresses, by namespace and name.
     pub services: BTreeMap<Owner, Service>,
     /// The nodes that have a manifest of their own. A node without one has its hostname label alone.

@@ -42,7 +42,7 @@ impl Host {
         };
         self.gateways.follow_destinations();
         let reach = |to| self.gateways.reach(to);
-        let sorted = links::sort(&snapshot, |link| self.filter.admits(link, reach));
+        let sorted = links::sort(&snapshot, |link| self.filter.refusal(&self.listed, link, reach));
         self.report.unusable = sorted.unusable;
         let links = sorted.usable;
         let (changed, gone) = links::changes(&self.report.links, &links);

@@ -1,6 +1,6 @@
-use std::{net::IpAddr, str::FromStr};
+use std::{collections::BTreeSet, net::IpAddr, str::FromStr};
 
-use regex::bytes::{Regex, RegexBuilder};
+use vipcast_plan::{LinkExpression, LinkExpressionError, LinkRefusal};
 
 use crate::os::netlink::Link;
 
@@ -30,13 +30,13 @@ pub struct LinkFilter {
 /// assert!(ethernet.matches_name("eth1") && !ethernet.matches_name("veth1"));
 /// # Ok::<(), vipcast_announcer::layer2::LinkPatternError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkPattern {
     /// The link of this name.
     Name(String),
     /// Links whose names match.
-    Matching(Regex),
+    Matching(LinkExpression),
     /// The link by which the kernel's routes lead to this address.
     CanReach(IpAddr),
 }
@@ -87,14 +87,14 @@ impl Default for LinkFilter {
 }
 
 impl LinkFilter {
-    /// Leaves out these too; where nothing but the default is left out, these in its place.
+    /// What of it counts beside a list of links that are never announced on: such a list stands in
+    /// place of what is left out by default.
     #[must_use]
-    pub fn without(&self, excluded: &[LinkPattern]) -> Self {
+    pub fn beside_a_list(&self) -> Self {
         let mut filter = self.clone();
         if filter.exclude == Self::default().exclude {
             filter.exclude.clear();
         }
-        filter.exclude.extend(excluded.iter().cloned());
         filter
     }
 
@@ -106,42 +106,34 @@ impl LinkFilter {
         })
     }
 
-    /// Whether the link may be used; `reach` knows the link by which each destination is reached.
-    pub(in crate::layer2) fn admits(
+    /// Why the link may not be used, if it may not; `listed` are never announced on, and `reach` knows
+    /// the link by which each destination is reached.
+    pub(in crate::layer2) fn refusal(
         &self,
+        listed: &BTreeSet<LinkExpression>,
         link: &Link,
         reach: impl Fn(IpAddr) -> Option<u32>,
-    ) -> bool {
+    ) -> Option<LinkRefusal> {
         let matches = |pattern: &LinkPattern| match pattern {
             LinkPattern::CanReach(address) => reach(*address) == Some(link.index),
             other => other.matches_name(&link.name),
         };
-        (self.include.is_empty() || self.include.iter().any(matches))
-            && !self.exclude.iter().any(matches)
+        let included = self.include.is_empty() || self.include.iter().any(matches);
+        if !included || self.exclude.iter().any(matches) {
+            return Some(LinkRefusal::Excluded);
+        }
+        let expression = listed.iter().find(|listed| listed.matches(&link.name))?.clone();
+        Some(LinkRefusal::Listed { expression })
     }
 }
 
 impl LinkPattern {
-    /// Links whose names the regular expression matches anywhere, whatever it consists of: as in
-    /// MetalLB's lists, where `docker` stands for `docker0` too.
-    ///
-    /// # Errors
-    /// [`LinkPatternError::Expression`]; [`LinkPatternError::Empty`], which would be all of them.
-    pub fn matching(text: &str) -> Result<Self, LinkPatternError> {
-        if text.is_empty() {
-            return Err(LinkPatternError::Empty);
-        }
-        let wrong = |error: regex::Error| LinkPatternError::Expression { why: error.to_string() };
-        // Names of links are bytes, and the tables of Unicode are large.
-        RegexBuilder::new(text).unicode(false).build().map(Self::Matching).map_err(wrong)
-    }
-
     /// Whether it describes links of this name. One that goes by routes says no.
     #[must_use]
     pub fn matches_name(&self, name: &str) -> bool {
         match self {
             Self::Name(wanted) => wanted == name,
-            Self::Matching(expression) => expression.is_match(name.as_bytes()),
+            Self::Matching(expression) => expression.matches(name),
             Self::CanReach(_) => false,
         }
     }
@@ -161,22 +153,12 @@ impl FromStr for LinkPattern {
         if text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Ok(Self::Name(text.into()));
         }
-        Self::matching(text)
+        text.parse().map(Self::Matching).map_err(|error| match error {
+            LinkExpressionError::Empty => LinkPatternError::Empty,
+            other => LinkPatternError::Expression { why: other.to_string() },
+        })
     }
 }
-
-impl PartialEq for LinkPattern {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Name(one), Self::Name(other)) => one == other,
-            (Self::Matching(one), Self::Matching(other)) => one.as_str() == other.as_str(),
-            (Self::CanReach(one), Self::CanReach(other)) => one == other,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for LinkPattern {}
 
 #[cfg(test)]
 mod tests;

@@ -177,7 +177,7 @@ data:
 fn the_links_of_metallbs_list_are_never_announced_on() {
     let translation = translate_text(EXCLUDED);
     assert_eq!(translation.diagnostics, []);
-    let links = ["^docker.*", "^veth.*", "lo"].map(str::to_owned);
+    let links = ["^docker.*", "^veth.*", "lo"].map(|text| text.parse().unwrap());
     assert_eq!(translation.intent.excluded_links, Some(links.into()));
     assert_eq!(translate_text("").intent.excluded_links, None, "nothing is said");
     let empty = EXCLUDED.replace(r#"["^docker.*", "^veth.*", lo]"#, "");

@@ -12,7 +12,7 @@ fn filter(include: &[&str], exclude: &[&str]) -> LinkFilter {
 fn admitted(filter: &LinkFilter, name: &str, index: u32) -> bool {
     let link = Link::named(name, index);
     // Everything outside is reached by link 3.
-    filter.admits(&link, |_| Some(3))
+    filter.refusal(&BTreeSet::new(), &link, |_| Some(3)).is_none()
 }
 
 #[test]
@@ -71,14 +71,19 @@ fn by_default_links_of_containers_are_left_alone() {
 }
 
 #[test]
-fn a_list_from_elsewhere_stands_in_place_of_the_default_and_beside_what_was_said() {
-    let list = ["^docker", "lan"].map(|text| LinkPattern::matching(text).unwrap());
-    let by_default = LinkFilter::default().without(&list);
-    assert!(admitted(&by_default, "veth0a", 2), "the list does not name it");
-    assert!(!admitted(&by_default, "docker0", 2));
-    assert!(!admitted(&by_default, "vlan7", 2), "an expression matches anywhere");
-    let said = filter(&[], &["^veth"]).without(&list);
-    assert!(!admitted(&said, "veth0a", 2) && !admitted(&said, "docker0", 2));
-    assert!(LinkFilter::default().without(&[]).exclude.is_empty(), "it may leave out nothing");
-    assert_eq!(LinkPattern::matching(""), Err(LinkPatternError::Empty));
+fn a_list_stands_in_place_of_the_default_and_beside_what_was_said() {
+    let list: BTreeSet<LinkExpression> =
+        ["^docker", "lan"].into_iter().map(|text| text.parse().unwrap()).collect();
+    let refusal = |filter: &LinkFilter, name: &str| {
+        filter.beside_a_list().refusal(&list, &Link::named(name, 2), |_| None)
+    };
+    let by = |text: &str| Some(LinkRefusal::Listed { expression: text.parse().unwrap() });
+    let default = LinkFilter::default();
+    assert_eq!(refusal(&default, "veth0a"), None, "the list does not name it");
+    assert_eq!(refusal(&default, "docker0"), by("^docker"));
+    assert_eq!(refusal(&default, "vlan7"), by("lan"), "an expression matches anywhere");
+    let said = filter(&[], &["^veth"]);
+    assert_eq!(refusal(&said, "veth0a"), Some(LinkRefusal::Excluded));
+    assert_eq!(refusal(&said, "docker0"), by("^docker"));
+    assert!(default.beside_a_list().exclude.is_empty(), "a list may leave out nothing");
 }
