@@ -161,6 +161,16 @@ pub enum Problem {
         /// Its present name.
         instead: String,
     },
+    /// An annotation of OpenELB's that stands for nothing here.
+    NoCounterpart {
+        /// What decides in its place.
+        instead: &'static str,
+    },
+    /// An annotation of OpenELB's is overruled by MetalLB's for the same.
+    Overruled {
+        /// The one that counts.
+        by: &'static str,
+    },
     /// The service is headless.
     Headless,
     /// The service belongs to another load balancer.

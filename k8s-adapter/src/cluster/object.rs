@@ -115,7 +115,7 @@ fn strip(kind: Kind, value: &mut Value) {
             metadata.remove(field);
         }
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-            let ours = ["metallb.io/", "metallb.universe.tf/", "vipcast.io/"];
+            let ours = ["metallb.io/", "metallb.universe.tf/", "vipcast.io/", "eip.openelb."];
             annotations.retain(|name, _| {
                 kind == Kind::Service && ours.iter().any(|p| name.starts_with(p))
             });

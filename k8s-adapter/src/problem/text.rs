@@ -76,6 +76,8 @@ impl fmt::Display for Problem {
                 write!(f, "{policy} does not go with {families} ipFamilies")
             }
             Self::DeprecatedAnnotation { .. } => f.write_str("this prefix is deprecated"),
+            Self::NoCounterpart { .. } => f.write_str("this annotation is not acted on"),
+            Self::Overruled { by } => write!(f, "{by} counts in its place"),
             Self::Headless => f.write_str("the service is headless (clusterIP None); not served"),
             Self::ForeignClass { class: Some(class) } => {
                 write!(f, "the service is of load balancer class {class}; left to it")
@@ -127,6 +129,8 @@ impl Problem {
             Self::WrongFamily { .. } => "wrongFamily",
             Self::FamilyConflict { .. } => "familyConflict",
             Self::DeprecatedAnnotation { .. } => "deprecatedAnnotation",
+            Self::NoCounterpart { .. } => "noCounterpart",
+            Self::Overruled { .. } => "overruled",
             Self::Headless => "headless",
             Self::ForeignClass { .. } => "foreignClass",
             Self::UnknownPool { .. } => "unknownPool",
@@ -165,7 +169,8 @@ impl Problem {
                 ));
             }
             Self::DeprecatedAnnotation { instead } => return Some(format!("write {instead}")),
-            Self::UnknownField { .. } => "remove it",
+            Self::NoCounterpart { instead } => instead,
+            Self::UnknownField { .. } | Self::Overruled { .. } => "remove it",
             Self::NoKind => "write both, such as `apiVersion: v1` and `kind: Service`",
             Self::NoName => "write metadata.name",
             Self::BadName { .. } => "use lower-case letters, digits, - and ., such as `my-service`",

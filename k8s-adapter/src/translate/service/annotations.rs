@@ -9,6 +9,26 @@ use crate::{Problem, kinds::Texts, positions};
 const PREFIX: &str = "metallb.io/";
 const OLD_PREFIX: &str = "metallb.universe.tf/";
 
+/// OpenELB's annotation for a pool, by the name of its `Eip`, and that for an address.
+const EIP: &str = "eip.openelb.kubesphere.io/v1alpha2";
+const ADDRESS: &str = "eip.openelb.kubesphere.io/v1alpha1";
+
+/// OpenELB's annotations that stand for nothing here, and what to do about each.
+const NO_COUNTERPART: [(&str, &str); 3] = [
+    (
+        "protocol.openelb.kubesphere.io/v1alpha1",
+        "remove it; the pool of the address says how it is announced",
+    ),
+    (
+        "layer2.openelb.kubesphere.io/v1alpha1",
+        "remove it; the pool of the address says how it is announced",
+    ),
+    (
+        "node-proxy.openelb.kubesphere.io/type",
+        "remove it; the service gets an address of a pool, and no ports of nodes",
+    ),
+];
+
 /// What a service asks for by annotation.
 pub(super) struct Annotations {
     /// `address-pool`.
@@ -26,12 +46,42 @@ pub(super) struct Addresses {
 }
 
 pub(super) fn read(annotations: &Texts, faults: &mut Faults<'_>) -> Annotations {
-    let pool = find(annotations, "address-pool", faults).map(|(_, value)| value.to_owned());
+    let pool = find(annotations, "address-pool", faults);
+    let pool = or_openelbs(annotations, EIP, "metallb.io/address-pool", pool, faults);
     let sharing_key =
         find(annotations, "allow-shared-ip", faults).map(|(_, value)| value.to_owned());
-    let addresses = find(annotations, "loadBalancerIPs", faults)
+    let asked = find(annotations, "loadBalancerIPs", faults);
+    let asked = or_openelbs(annotations, ADDRESS, "metallb.io/loadBalancerIPs", asked, faults);
+    let addresses = asked
         .map(|(field, value)| Addresses { addresses: addresses(value, &field, faults), field });
-    Annotations { pool, addresses, sharing_key }
+    for (key, instead) in NO_COUNTERPART {
+        if annotations.get(key).is_some() {
+            let field = positions::join("metadata.annotations", key);
+            faults.warning(&field, Problem::NoCounterpart { instead });
+        }
+    }
+    Annotations { pool: pool.map(|(_, value)| value.to_owned()), addresses, sharing_key }
+}
+
+/// What MetalLB's annotation says; else what OpenELB's for the same does. That both say the same is how
+/// a service is moved.
+fn or_openelbs<'a>(
+    annotations: &'a Texts,
+    key: &str,
+    metallbs: &'static str,
+    found: Option<(String, &'a str)>,
+    faults: &mut Faults<'_>,
+) -> Option<(String, &'a str)> {
+    let value = annotations.get(key).map(str::trim).filter(|value| !value.is_empty());
+    let field = positions::join("metadata.annotations", key);
+    match (found, value) {
+        (Some((own, counts)), Some(value)) if counts != value => {
+            faults.warning(&field, Problem::Overruled { by: metallbs });
+            Some((own, counts))
+        }
+        (None, value) => value.map(|value| (field, value)),
+        (found, _) => found,
+    }
 }
 
 /// The value of an annotation and its field; an empty one counts as none. The present prefix wins

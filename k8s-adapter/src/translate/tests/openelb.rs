@@ -93,3 +93,46 @@ fn an_eip_that_stands_against_another_pool_is_refused() {
     expect(&defaults, &[("metadata.annotations", "twoDefaults")]);
     assert!(translate_text(&defaults).intent.pools.named("a").is_some(), "the first stays");
 }
+
+#[test]
+fn openelbs_annotations_ask_for_a_pool_and_an_address() {
+    let asked = "eip.openelb.kubesphere.io/v1alpha2: lan, \
+                 eip.openelb.kubesphere.io/v1alpha1: 10.0.0.9, lb.kubesphere.io/v1alpha1: openelb";
+    let translation = translate_text(&service(asked, ""));
+    assert_eq!(translation.diagnostics, []);
+    let request = &translation.intent.services[&Owner::new("default", "s")].request;
+    assert_eq!(request.pool.as_deref(), Some("lan"));
+    assert_eq!(request.addresses, ["10.0.0.9".parse::<IpAddr>().unwrap()]);
+    let field = r#"metadata.annotations["eip.openelb.kubesphere.io/v1alpha1"]"#;
+    let malformed = asked.replace("10.0.0.9", "any");
+    expect(&service(&malformed, ""), &[(field, "notAnAddress")]);
+    expect(&service(asked, "loadBalancerIP: 10.0.0.9"), &[(field, "twoRequests")]);
+}
+
+#[test]
+fn metallbs_annotation_counts_before_openelbs_for_the_same() {
+    let both = |openelbs: &str| {
+        let annotations =
+            format!("metallb.io/address-pool: lan, eip.openelb.kubesphere.io/v1alpha2: {openelbs}");
+        translate_text(&service(&annotations, ""))
+    };
+    assert_eq!(both("lan").diagnostics, [], "they agree");
+    let translation = both("other");
+    let codes: Vec<_> = translation.diagnostics.iter().map(|d| d.problem.code()).collect();
+    assert_eq!(codes, ["overruled"]);
+    let request = &translation.intent.services[&Owner::new("default", "s")].request;
+    assert_eq!(request.pool.as_deref(), Some("lan"));
+}
+
+#[test]
+fn openelbs_annotations_that_stand_for_nothing_here_are_told() {
+    for key in [
+        "protocol.openelb.kubesphere.io/v1alpha1",
+        "layer2.openelb.kubesphere.io/v1alpha1",
+        "node-proxy.openelb.kubesphere.io/type",
+    ] {
+        let text = service(&format!("{key}: x"), "");
+        expect(&text, &[(&format!(r#"metadata.annotations["{key}"]"#), "noCounterpart")]);
+        assert_eq!(translate_text(&text).intent.services.len(), 1, "it is served all the same");
+    }
+}
