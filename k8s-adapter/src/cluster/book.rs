@@ -6,7 +6,7 @@ use super::object::Object;
 use crate::{
     Diagnostic, Manifest, Options, Problem, Severity, StaleReason,
     consistency::{Incumbents, sort_out},
-    kinds::Key,
+    kinds::{Key, Kind},
     validate,
 };
 
@@ -75,7 +75,8 @@ impl Book {
                     findings.push(before.diagnose(Severity::Warning, "", stale));
                     candidates.push(before.clone());
                 }
-                None => self.incomplete = true,
+                // Of a list of links no address can be.
+                None => self.incomplete |= key.kind != Kind::ConfigMap,
             }
         }
         let (accepted, refused) = sort_out(candidates, &Incumbents::new(self.accepted.values()));

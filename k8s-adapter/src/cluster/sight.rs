@@ -21,9 +21,17 @@ use crate::{
     translate, validate,
 };
 
-/// The kinds that a speaker follows.
-pub(crate) const FOLLOWED: [Kind; 5] =
-    [Kind::IpAddressPool, Kind::L2Advertisement, Kind::Node, Kind::EndpointSlice, Kind::Service];
+/// The kinds that a speaker follows. OpenELB's `Eip` is none of them: it is read from a folder, to be
+/// checked and to be moved from. In a cluster its status is where its own controller keeps who has
+/// which address, and two who assign the same pool cannot both be right.
+pub(crate) const FOLLOWED: [Kind; 6] = [
+    Kind::IpAddressPool,
+    Kind::L2Advertisement,
+    Kind::ConfigMap,
+    Kind::Node,
+    Kind::EndpointSlice,
+    Kind::Service,
+];
 
 /// The label by which a slice names its service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";

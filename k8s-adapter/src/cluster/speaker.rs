@@ -117,6 +117,7 @@ pub async fn run_speaker(
         let mut target = Target::new(kind, namespace);
         match kind {
             Kind::Service => target.fields = Some(Target::LOAD_BALANCERS),
+            Kind::ConfigMap => target.fields = Some(Target::EXCLUDED_LINKS),
             Kind::EndpointSlice => target.labels = Some("!service.kubernetes.io/headless"),
             _ => {}
         }

@@ -38,22 +38,18 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) const LOAD_BALANCERS: &'static str = "spec.type=LoadBalancer";
+    /// The one ConfigMap: whoever may see it alone may follow no others.
+    pub(crate) const EXCLUDED_LINKS: &'static str = "metadata.name=metallb-excludel2";
 
     /// All objects of a kind, or those of one namespace.
     pub(crate) fn new(kind: Kind, namespace: Option<&str>) -> Self {
-        let (root, plural) = match kind {
-            Kind::IpAddressPool => ("/apis/metallb.io/v1beta1", "ipaddresspools"),
-            Kind::L2Advertisement => ("/apis/metallb.io/v1beta1", "l2advertisements"),
-            Kind::EndpointSlice => ("/apis/discovery.k8s.io/v1", "endpointslices"),
-            Kind::Service => ("/api/v1", "services"),
-            Kind::Node => ("/api/v1", "nodes"),
-            Kind::Namespace => ("/api/v1", "namespaces"),
-            Kind::Eip => ("/apis/network.kubesphere.io/v1alpha2", "eips"),
-            Kind::ConfigMap => ("/api/v1", "configmaps"),
-        };
+        let version = kind.api_version();
+        let root = if version.contains('/') { "/apis" } else { "/api" };
+        // Of the kinds that are read, all have a regular plural.
+        let plural = kind.name().to_ascii_lowercase();
         let path = match namespace {
-            Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
-            None => format!("{root}/{plural}"),
+            Some(namespace) => format!("{root}/{version}/namespaces/{namespace}/{plural}s"),
+            None => format!("{root}/{version}/{plural}s"),
         };
         Self { kind, path, fields: None, labels: None }
     }

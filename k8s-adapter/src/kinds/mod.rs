@@ -103,10 +103,11 @@ impl Kind {
         }
     }
 
-    /// Whether it is one of MetalLB's kinds, which are all taken from one namespace.
+    /// Whether it is MetalLB's configuration, which is all taken from one namespace: its own kinds, and
+    /// the one ConfigMap that is read.
     #[must_use]
     pub const fn is_metallb(self) -> bool {
-        matches!(self, Self::IpAddressPool | Self::L2Advertisement)
+        matches!(self, Self::IpAddressPool | Self::L2Advertisement | Self::ConfigMap)
     }
 
     /// Whether its objects live in a namespace.
@@ -223,7 +224,7 @@ impl Resource {
         let namespace = match (&metadata.namespace, kind) {
             (_, kind) if !kind.is_namespaced() => String::new(),
             (Some(namespace), _) if !namespace.is_empty() => namespace.clone(),
-            (_, Kind::IpAddressPool | Kind::L2Advertisement) => String::new(),
+            (_, kind) if kind.is_metallb() => String::new(),
             _ => Metadata::DEFAULT_NAMESPACE.to_owned(),
         };
         Key { kind, namespace, name: metadata.name.clone() }

@@ -1,6 +1,8 @@
 //! Which links are used, and what is said about the others.
 
-use vipcast_lab::harness::TestResult;
+use std::net::Ipv4Addr;
+
+use vipcast_lab::{Frame, harness::TestResult};
 
 use crate::world::{LIMIT, Lan, Result, VIP, ip};
 
@@ -39,6 +41,37 @@ pub(crate) fn by_name() -> TestResult {
     )?;
     let said = Lan::end(&node)?;
     assert!(!said.contains("link eth1 is up"), "{said}");
+    Ok(())
+}
+
+pub(crate) fn by_list() -> TestResult {
+    const OUTSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 200);
+    let lan = two_links("by list")?;
+    lan.serve([VIP.into(), OUTSIDE.into()])?;
+    let list = |entries: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\n\
+             metadata: {{name: metallb-excludel2, namespace: metallb-system}}\ndata:\n  \
+             excludel2.yaml: 'announcedInterfacesToExclude: [{entries}]'\n"
+        )
+    };
+    lan.write("list.yaml", &list("\"^veth\", \"^eth1$\""))?;
+    let capture = lan.net.lab.capture(&lan.net.outside)?;
+    let node = lan.run("node-a", &[])?;
+    node.wait_for_line("announcing 172.18.0.10 on eth0", LIMIT)?;
+    node.wait_for_line(
+        "not announcing 192.0.2.200 for default/s1: nothing is announced on eth1: the list of \
+         excluded links matches it with `^eth1$`",
+        LIMIT,
+    )?;
+    let of_it = |frame: &Frame| frame.arp().is_some_and(|arp| arp.spa == OUTSIDE);
+    assert_eq!(capture.frames().iter().filter(|frame| of_it(frame)).count(), 0);
+
+    // It is no longer in the list.
+    lan.write("list.yaml", &list("\"^veth\""))?;
+    node.wait_for_line("announcing 192.0.2.200 on eth1", LIMIT)?;
+    capture.wait_for("an announcement on eth1", LIMIT, of_it)?;
+    Lan::end(&node)?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             .needs_tool("keepalived"),
         test("links are chosen by name and expression", links::by_name),
         test("a link is chosen by what it reaches", links::by_route).needs_tool("ip"),
+        test("a link that a list excludes stays silent, and it is told why", links::by_list),
         test("a member of a bridge is left alone and named", links::members).needs_tool("ip"),
         test("a new name and a new hardware address are followed", links::changes).needs_tool("ip"),
         test("an address without a link says so", links::nowhere),

@@ -87,7 +87,21 @@ fn pages_are_fetched() -> TestResult {
     for pod in cluster.speakers()? {
         assert!(cluster.probe(NAMESPACE, &pod, "livenessProbe"), "{pod}");
     }
-    rights(&cluster, "speaker", "vipcast-speaker")
+    rights(&cluster, "speaker", "vipcast-speaker")?;
+
+    // The list of links that are never announced on, as MetalLB ships it, but with eth0 in it.
+    let list = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "metallb-excludel2"},
+        "data": {"excludel2.yaml": "announcedInterfacesToExclude: ['^veth', '^eth0$']"},
+    });
+    cluster.api().create(&format!("/api/v1/namespaces/{NAMESPACE}/configmaps"), &list)?;
+    eventually("the link to be left out", || {
+        let said = cluster.said();
+        let why = "nothing is announced on eth0: the list of excluded links matches it";
+        if said.contains(why) { Ok(()) } else { Err(said.into()) }
+    })
 }
 
 /// Kills the owner of an address, sees the client moved, and says to whom.

@@ -91,6 +91,34 @@ fn what_changes_nothing_of_use_is_no_news() {
     assert!(!sight.note(applied(Kind::Node, heartbeat("2026-01-01T00:05:00Z"))));
 }
 
+fn excluded(text: &str) -> Value {
+    json!({
+        "metadata": {"name": "metallb-excludel2", "namespace": "metallb-system"},
+        "data": {"excludel2.yaml": text},
+    })
+}
+
+#[test]
+fn a_list_of_excluded_links_counts_until_it_is_gone_and_keeps_its_last_valid_state() {
+    let list = |text: &str| applied(Kind::ConfigMap, excluded(text));
+    let mut sight = sight([pool("192.0.2.0/24"), applied(Kind::Service, web())]);
+    let links = |sight: &mut Sight| {
+        let intent = intent(&sight.manifests(), &Options::default(), sight.is_doubtful());
+        intent.excluded_links
+    };
+    let wanted = Some(["^veth".parse().unwrap()].into());
+    assert_eq!(links(&mut sight), None);
+    assert!(sight.note(list("announcedInterfacesToExclude: [^veth]")));
+    assert_eq!(links(&mut sight), wanted);
+    assert!(sight.note(list("announcedInterfacesToExclude: [veth[]")));
+    assert_eq!(links(&mut sight), wanted, "what it said last");
+    assert!(sight.take_findings().iter().any(Diagnostic::is_error));
+    assert!(!sight.is_doubtful(), "no address is in a list of links");
+    let Change::Applied(object) = list("") else { unreachable!() };
+    assert!(sight.note(Change::Deleted(object)));
+    assert_eq!(links(&mut sight), None);
+}
+
 #[test]
 fn slices_of_other_services_are_left_out() {
     let slice = |service: &str| {
@@ -128,10 +156,16 @@ fn nodes_that_the_cluster_calls_dead_are_no_members() {
 
 #[test]
 fn what_is_kept_on_disk_means_the_same_when_it_is_read_again() {
-    let mut sight = sight([pool("192.0.2.0/24"), applied(Kind::Service, web())]);
+    let list = excluded("announcedInterfacesToExclude: [^veth]");
+    let list = applied(Kind::ConfigMap, list);
+    let mut sight = sight([pool("192.0.2.0/24"), list, applied(Kind::Service, web())]);
     let manifests = sight.manifests();
     let snapshot = crate::folder::Snapshot { manifests, ..Default::default() };
     let again = crate::state::round_trip(&snapshot);
-    let of = |manifests: &[Manifest]| intent(manifests, &Options::default(), false).services;
+    let of = |manifests: &[Manifest]| {
+        let intent = intent(manifests, &Options::default(), false);
+        assert!(intent.excluded_links.is_some());
+        (intent.services, intent.excluded_links)
+    };
     assert_eq!(of(&again.manifests), of(&snapshot.manifests));
 }

@@ -117,7 +117,9 @@ impl Follower {
             result => result,
         }
         .map_err(|error| match error {
-            Error::Api(status) if status.is_not_found() && self.target.kind.is_metallb() => {
+            Error::Api(status)
+                if status.is_not_found() && self.target.path.contains("metallb.io") =>
+            {
                 format!(
                     "this cluster has no {}: install the CRDs (vipcast crds | kubectl apply -f -)",
                     self.target.kind
