@@ -16,7 +16,7 @@ use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 pub(crate) struct Applied {
     table: Arc<Table>,
     ports: Arc<TcpPorts>,
-    excluded: Option<BTreeSet<LinkExpression>>,
+    excluded: Option<Vec<LinkExpression>>,
     candidates: Option<election::Candidates>,
     members: BTreeSet<election::NodeName>,
 }
@@ -40,14 +40,10 @@ impl Applied {
     }
 
     /// Tells the thread which links are left out, where that has changed.
-    pub(crate) fn excluded(
-        &mut self,
-        layer2: &Layer2,
-        excluded: Option<&BTreeSet<LinkExpression>>,
-    ) {
-        if self.excluded.as_ref() != excluded {
-            self.excluded = excluded.cloned();
-            layer2.set_excluded_links(excluded.cloned());
+    pub(crate) fn excluded(&mut self, layer2: &Layer2, excluded: Option<&[LinkExpression]>) {
+        if self.excluded.as_deref() != excluded {
+            self.excluded = excluded.map(Into::into);
+            layer2.set_excluded_links(self.excluded.clone());
         }
     }
 

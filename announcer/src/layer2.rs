@@ -146,7 +146,7 @@ struct Pending {
     table: Option<Arc<Table>>,
     ports: Option<Arc<TcpPorts>>,
     /// What is left out beside the configuration, if that has changed.
-    excluded: Option<Option<BTreeSet<LinkExpression>>>,
+    excluded: Option<Option<Vec<LinkExpression>>>,
     candidates: Option<Candidates>,
     members: Option<BTreeSet<NodeName>>,
     checks: Option<(u64, BTreeSet<IpAddr>)>,
@@ -212,7 +212,7 @@ impl Layer2 {
 
     /// Links that are left out from now on, beside those of the configuration, or in place of its
     /// default; `None` for the configuration alone.
-    pub fn set_excluded_links(&self, excluded: Option<BTreeSet<LinkExpression>>) {
+    pub fn set_excluded_links(&self, excluded: Option<Vec<LinkExpression>>) {
         self.command(|pending| pending.excluded = Some(excluded));
     }
 

@@ -57,7 +57,7 @@ pub(super) struct Host {
     configured: LinkFilter,
     filter: LinkFilter,
     /// Never announced on.
-    listed: BTreeSet<LinkExpression>,
+    listed: Vec<LinkExpression>,
     frame: Vec<u8>,
     batch: FrameBatch,
     outgoing: Outgoing,
@@ -135,7 +135,7 @@ impl Host {
             gateways: Gateways::new(config.links.destinations())?,
             configured: config.links.clone(),
             filter: config.links,
-            listed: BTreeSet::new(),
+            listed: Vec::new(),
             frame: vec![0; 2048],
             batch: FrameBatch::new(),
             outgoing: Outgoing::default(),

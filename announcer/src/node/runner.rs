@@ -160,7 +160,7 @@ impl Runner {
     /// Applies what is true now, and reports it.
     fn step(&mut self, intent: &Intent, members: BTreeSet<NodeName>, layer2: &Layer2Report) {
         self.answer(layer2);
-        self.applied.excluded(&self.layer2, intent.excluded_links.as_ref());
+        self.applied.excluded(&self.layer2, intent.excluded_links.as_deref());
         let mut members = if self.elected.finds_members { apply::members(layer2) } else { members };
         if self.elected.stands_for_itself {
             members.insert(self.me.clone());

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use vipcast_plan::LinkExpression;
 
@@ -17,7 +15,7 @@ struct Excluded {
 pub(super) fn translate(
     object: &ConfigMap,
     faults: &mut Faults<'_>,
-) -> Option<BTreeSet<LinkExpression>> {
+) -> Option<Vec<LinkExpression>> {
     let field = format!("data[\"{}\"]", ConfigMap::EXCLUDED_LINKS_KEY);
     let Some(text) = object.data.get(ConfigMap::EXCLUDED_LINKS_KEY) else {
         faults.error("data", Problem::Missing);
@@ -31,10 +29,10 @@ pub(super) fn translate(
             return None;
         }
     };
-    let mut expressions = BTreeSet::new();
+    let mut expressions = Vec::new();
     for (at, link) in links.iter().enumerate() {
         match link.parse() {
-            Ok(expression) => _ = expressions.insert(expression),
+            Ok(expression) => expressions.push(expression),
             Err(why) => {
                 let why = format!("announcedInterfacesToExclude[{at}]: {why}");
                 faults.error(&field, Problem::Malformed { why });

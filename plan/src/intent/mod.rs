@@ -4,10 +4,7 @@ mod advertisement;
 mod node;
 mod service;
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    vec::Vec,
-};
+use alloc::{collections::BTreeMap, vec::Vec};
 
 use vipcast_ipam::{Owner, Pools};
 
@@ -26,7 +23,7 @@ pub struct Intent {
     pub l2_advertisements: Vec<L2Advertisement>,
     /// The links that are never announced on, in place of those that are left out by default; `None`
     /// where nothing is said.
-    pub excluded_links: Option<BTreeSet<LinkExpression>>,
+    pub excluded_links: Option<Vec<LinkExpression>>,
     /// The services that want addresses, by namespace and name.
     pub services: BTreeMap<Owner, Service>,
     /// The nodes that have a manifest of their own. A node without one has its hostname label alone.

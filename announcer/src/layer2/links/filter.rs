@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, net::IpAddr, str::FromStr};
+use std::{net::IpAddr, str::FromStr};
 
 use vipcast_plan::{LinkExpression, LinkExpressionError, LinkRefusal};
 
@@ -110,7 +110,7 @@ impl LinkFilter {
     /// the link by which each destination is reached.
     pub(in crate::layer2) fn refusal(
         &self,
-        listed: &BTreeSet<LinkExpression>,
+        listed: &[LinkExpression],
         link: &Link,
         reach: impl Fn(IpAddr) -> Option<u32>,
     ) -> Option<LinkRefusal> {
