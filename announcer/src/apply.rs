@@ -7,7 +7,9 @@ use std::{
 };
 
 use vipcast_election as election;
-use vipcast_plan::{self as plan, Intent, LinkExpression, LinkName, NodeName, Plan, Reason, Withheld};
+use vipcast_plan::{
+    self as plan, Intent, LinkExpression, LinkName, NodeName, Plan, Reason, Withheld,
+};
 
 use crate::layer2::{Layer2, Layer2Report, Table, TcpPorts};
 

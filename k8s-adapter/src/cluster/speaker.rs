@@ -12,12 +12,12 @@
 //! Nothing is withdrawn because the API server is away: what was known last stays, and is said to be
 //! old.
 
+mod config;
 mod tempo;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -31,7 +31,7 @@ use tokio::{
 use vipcast_announcer::{Event, Report, clock::Clock};
 use vipcast_election::groups::Standing;
 use vipcast_ipam::Owner;
-use vipcast_plan::{NodeName, Reason, Withheld};
+use vipcast_plan::{Reason, Withheld};
 use vipcast_sans_io::Instant;
 
 use super::{
@@ -45,44 +45,15 @@ use super::{
 };
 use tempo::Tempo;
 
+pub use config::SpeakerConfig;
+
 use crate::{
-    Manifest, Options,
+    Manifest,
     folder::Snapshot,
     kinds::{Key, Kind},
     standalone::Feed,
     state::{StateError, StateFolder},
 };
-
-/// What a speaker is to do.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SpeakerConfig {
-    /// The namespace of the pools and advertisements.
-    pub namespace: String,
-    /// This node, by the name that the cluster has for it.
-    pub node: NodeName,
-    /// The folder for what must outlive a restart.
-    pub state: PathBuf,
-    /// Which services are announced.
-    pub options: Options,
-}
-
-impl SpeakerConfig {
-    /// The defaults for a node of this name, with pools in this namespace.
-    #[must_use]
-    pub fn new(
-        namespace: impl Into<String>,
-        node: impl Into<Arc<str>>,
-        state: impl Into<PathBuf>,
-    ) -> Self {
-        Self {
-            namespace: namespace.into(),
-            node: NodeName::new(node),
-            state: state.into(),
-            options: Options::default(),
-        }
-    }
-}
 
 /// Changes that are taken together.
 const TOGETHER: usize = 8192;

@@ -120,7 +120,7 @@ pub(crate) fn changes() -> TestResult {
     let node = lan.run("node-a", &[])?;
     node.wait_for_line("announcing 172.18.0.10 on eth0", LIMIT)?;
     let announced_at = |mac: vipcast_lab::Mac| {
-        move |frame: &vipcast_lab::Frame| {
+        move |frame: &Frame| {
             let arp = frame.arp().filter(|arp| arp.is_request() && arp.is_gratuitous());
             arp.is_some_and(|arp| arp.spa == VIP && arp.sha == mac && arp.eth_src == mac)
         }
