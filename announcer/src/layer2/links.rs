@@ -48,10 +48,10 @@ pub(super) fn sort(snapshot: &Snapshot, refused: impl Fn(&Link) -> Option<LinkRe
         let name = LinkName::new(link.name.as_str());
         let networks: Vec<IpNet> = link.addresses.iter().map(|address| address.net).collect();
         let master = link.master.and_then(|index| snapshot.links.get(&index));
-        let refusal = match (link.mac, master) {
-            _ if let Some(refusal) = refused(link) => refusal,
-            (_, Some(master)) => LinkRefusal::Member { of: LinkName::new(master.name.as_str()) },
-            (Some(mac), None) if link.master.is_none() && !link.noarp && link.broadcast => {
+        let refusal = match (refused(link), link.mac, master) {
+            (Some(refusal), ..) => refusal,
+            (_, _, Some(master)) => LinkRefusal::Member { of: LinkName::new(master.name.as_str()) },
+            (_, Some(mac), None) if link.master.is_none() && !link.noarp && link.broadcast => {
                 sorted.usable.insert(name, state(link, MacAddr(mac), networks));
                 continue;
             }
