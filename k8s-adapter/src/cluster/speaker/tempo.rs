@@ -3,7 +3,7 @@ use std::time::Duration;
 use vipcast_sans_io::Instant;
 
 /// How soon one intent may follow another. Each is decided about whole, by everybody down to the
-/// wire: a few may follow at once, and a storm of changes becomes five in a second.
+/// wire: a few may follow at once, and a storm of changes becomes ten in a second.
 #[derive(Clone, Debug)]
 pub(super) struct Tempo {
     /// How many may still follow at once.
@@ -17,7 +17,7 @@ pub(super) struct Tempo {
 /// The least time between two.
 const LEAST: Duration = Duration::from_millis(5);
 /// The time between two of a storm.
-const STORM: Duration = Duration::from_millis(200);
+const STORM: Duration = Duration::from_millis(100);
 /// For how many times as long as one takes there is none.
 const OTHERS: u32 = 4;
 /// How many may follow at once.
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_becomes_five_in_a_second_and_a_few_changes_are_not_held_up() {
+    fn a_storm_becomes_ten_in_a_second_and_a_few_changes_are_not_held_up() {
         let mut tempo = Tempo::new();
         let mut now = at(1_000);
         let mut times = Vec::new();
@@ -67,10 +67,19 @@ mod tests {
             now = tempo.not_before();
         }
         assert!(times[4] < at(1_050), "{times:?}");
-        assert!(times.len() <= 8 + 16, "{}", times.len());
+        assert!(times.len() <= 8 + 31, "{}", times.len());
         // After a rest the next few are quick again.
         tempo.published(at(9_000), at(9_001));
         assert_eq!(tempo.not_before(), at(9_006));
+    }
+
+    #[test]
+    fn eight_changes_a_second_are_never_held_up() {
+        let mut tempo = Tempo::new();
+        for now in (1_000..10_000).step_by(125).map(at) {
+            assert!(tempo.not_before() <= now, "{now:?}");
+            tempo.published(now, now + Duration::from_millis(1));
+        }
     }
 
     #[test]
