@@ -20,7 +20,7 @@ use tokio::{
 use vipcast_announcer::clock::Clock;
 use vipcast_sans_io::Instant;
 
-use super::planner::Note;
+use super::{allowance::Allowance, planner::Note};
 use crate::kinds::Key;
 
 /// Events that may wait. What finds no room is lost, and counted: they are for people, and the same
@@ -44,33 +44,12 @@ pub(crate) struct Recorder {
     source: Arc<Source>,
 }
 
-/// Says how long the next event is to wait.
-#[derive(Clone, Debug)]
-struct Meter {
-    /// How many may still leave without a rest.
-    left: u32,
-    /// When `left` was last counted up.
-    counted: Instant,
-}
-
-impl Meter {
-    const fn new() -> Self {
-        Self { left: BURST, counted: Instant::ZERO }
+/// How long the next event is to wait, after one that was sent from then till then.
+fn rest(allowance: &mut Allowance, from: Instant, till: Instant) -> Duration {
+    if allowance.take(from) {
+        return Duration::ZERO;
     }
-
-    /// After one that was sent from then till then.
-    fn rest(&mut self, from: Instant, till: Instant) -> Duration {
-        let more = (from - self.counted).as_millis() / APART.as_millis();
-        if more > 0 {
-            self.left = self.left.saturating_add(u32::try_from(more).unwrap_or(BURST)).min(BURST);
-            self.counted = from;
-        }
-        self.left = self.left.saturating_sub(1);
-        if self.left > 0 {
-            return Duration::ZERO;
-        }
-        ((till - from) * REST).clamp(LEAST_REST, LONGEST_REST)
-    }
+    ((till - from) * REST).clamp(LEAST_REST, LONGEST_REST)
 }
 
 /// What an event is made of, once it is its turn.
@@ -105,14 +84,14 @@ impl Recorder {
         let source = Arc::new(source);
         let (counter, maker) = (Arc::clone(&source), Arc::clone(&source));
         tokio::spawn(async move {
-            let mut meter = Meter::new();
+            let mut allowance = Allowance::new(BURST, APART);
             while let Some(told) = waiting.recv().await {
                 let from = Clock::now();
                 if let Err(error) = post(&client, maker.event(&told)).await {
                     counter.lost.fetch_add(1, Ordering::Relaxed);
                     tracing::debug!("an event was not recorded: {error}");
                 }
-                sleep(meter.rest(from, Clock::now())).await;
+                sleep(rest(&mut allowance, from, Clock::now())).await;
             }
         });
         Self { queue, source }
@@ -182,21 +161,22 @@ mod tests {
 
     #[test]
     fn some_events_leave_at_once_and_a_storm_leaves_the_server_to_others() {
-        let (mut meter, start) = (Meter::new(), Instant::from_millis(60_000));
+        let (mut allowance, start) = (Allowance::new(BURST, APART), Instant::from_millis(60_000));
+        let mut rest = |from, till| rest(&mut allowance, from, till);
         let took = Duration::from_millis(4);
         let (mut now, mut at_once) = (start, 0);
         for _ in 0..1_000 {
-            let rest = meter.rest(now, now + took);
-            at_once += u32::from(rest.is_zero());
-            assert!(rest.is_zero() || rest == took * REST, "{rest:?}");
-            now += took + rest;
+            let resting = rest(now, now + took);
+            at_once += u32::from(resting.is_zero());
+            assert!(resting.is_zero() || resting == took * REST, "{resting:?}");
+            now += took + resting;
         }
         assert!(at_once < BURST, "{at_once}");
         // A slow server gets more rest, within bounds; after a quiet time some leave at once again.
         let slow = Duration::from_secs(2);
-        assert_eq!(meter.rest(now, now + slow), LONGEST_REST);
+        assert_eq!(rest(now, now + slow), LONGEST_REST);
         now += slow + BURST * APART;
-        assert!((1..BURST).all(|_| meter.rest(now, now).is_zero()));
-        assert_eq!(meter.rest(now, now), LEAST_REST);
+        assert!((1..BURST).all(|_| rest(now, now).is_zero()));
+        assert_eq!(rest(now, now), LEAST_REST);
     }
 }

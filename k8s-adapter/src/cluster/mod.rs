@@ -1,9 +1,10 @@
 //! In a cluster: objects come from the API server, addresses and status go back to it.
 //!
 //! [`connect`] makes the client, [`run_controller`] assigns addresses with it, [`run_speaker`] tells a node
-//! what to announce, and [`crds`] are the kinds that they read. Types and decisions are those of the folder form: the same structs, the same
-//! [`translate`](crate::translate()), the same allocator.
+//! what to announce, and [`crds`] are the kinds that they read and write. Types and decisions are those
+//! of the folder form: the same structs, the same [`translate`](crate::translate()), the same allocator.
 
+mod allowance;
 mod backoff;
 mod book;
 mod client;

@@ -2,14 +2,13 @@ use std::time::Duration;
 
 use vipcast_sans_io::Instant;
 
+use crate::cluster::allowance::Allowance;
+
 /// How soon one intent may follow another. Each is decided about whole, by everybody down to the
 /// wire: a few may follow at once, and a storm of changes becomes ten in a second.
 #[derive(Clone, Debug)]
 pub(super) struct Tempo {
-    /// How many may still follow at once.
-    left: u32,
-    /// When `left` was last counted up.
-    counted: Instant,
+    allowance: Allowance,
     /// Nothing is published before.
     not_before: Instant,
 }
@@ -25,7 +24,7 @@ const AT_ONCE: u32 = 8;
 
 impl Tempo {
     pub(super) const fn new() -> Self {
-        Self { left: AT_ONCE, counted: Instant::ZERO, not_before: Instant::ZERO }
+        Self { allowance: Allowance::new(AT_ONCE, STORM), not_before: Instant::ZERO }
     }
 
     /// From when on the next may follow.
@@ -35,14 +34,7 @@ impl Tempo {
 
     /// One was published, from then till then.
     pub(super) fn published(&mut self, from: Instant, till: Instant) {
-        let more = (from - self.counted).as_millis() / STORM.as_millis();
-        if more > 0 {
-            self.left =
-                self.left.saturating_add(u32::try_from(more).unwrap_or(AT_ONCE)).min(AT_ONCE);
-            self.counted = from;
-        }
-        self.left = self.left.saturating_sub(1);
-        let gap = if self.left > 0 { LEAST } else { STORM };
+        let gap = if self.allowance.take(from) { LEAST } else { STORM };
         // Most of the time is for others, however large the cluster.
         self.not_before = till + gap.max(OTHERS * (till - from));
     }
