@@ -77,3 +77,16 @@ impl Ord for LinkExpression {
         self.as_str().cmp(other.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_describes_no_link_is_refused_and_says_why() {
+        assert_eq!("".parse::<LinkExpression>(), Err(LinkExpressionError::Empty));
+        let error = "eth(".parse::<LinkExpression>().unwrap_err();
+        assert!(matches!(error, LinkExpressionError::Malformed { .. }), "{error}");
+        assert!(error.to_string().contains("unclosed group"), "{error}");
+    }
+}
