@@ -2,18 +2,18 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    process::Command,
     thread,
     time::Duration,
 };
 
 use serde_json::json;
 use vipcast_lab::{
+    Host,
     harness::{Test, TestResult, test},
     kube::{Audit, Call, Installed, NAMESPACE, SERVICES, addresses},
 };
 
-use crate::support::{LIMIT, Outcome, create_service, eventually, install};
+use crate::support::{LIMIT, Outcome, create_service, eventually, install, nft};
 
 pub(crate) fn tests() -> Vec<Test> {
     vec![
@@ -151,13 +151,8 @@ fn a_paused_holder() -> TestResult {
 const CUT: &str = "add table inet cut; \
      add chain inet cut out { type filter hook output priority 0; policy drop; }";
 
-fn nft(cluster: &Installed, pod: &str, command: &str) -> TestResult {
-    let host = cluster.pod_host(NAMESPACE, pod).ok_or("no such pod")?;
-    let mut nft = Command::new("nft");
-    nft.arg(command);
-    let process = host.spawn(nft)?;
-    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
-    Ok(())
+fn of_pod(cluster: &Installed, pod: &str) -> Outcome<Host> {
+    Ok(cluster.pod_host(NAMESPACE, pod).ok_or("no such pod")?)
 }
 
 /// A holder that was cut off in the midst of its work: what it hears from then on lets it send more.
@@ -171,7 +166,7 @@ fn cut_off() -> Outcome<(Installed, String)> {
         let watch = cluster.api().watch(SERVICES);
         cluster.create_pool("pool", &["172.18.16.0/20"])?;
         while watch.next(LIMIT).is_some_and(|(_, service)| addresses(&service).is_empty()) {}
-        nft(&cluster, &holder, CUT)?;
+        nft(&of_pod(&cluster, &holder)?, CUT)?;
         served.push(cluster.all_addresses()?.len());
         if served.last() < Some(&(COUNT - UNDER_WAY)) && cluster.holder("")? == holder {
             return Ok((cluster, holder));
@@ -186,7 +181,7 @@ fn a_holder_that_was_cut_off() -> TestResult {
     cluster.wait_for_many(COUNT)?;
     let served = cluster.all_addresses()?;
     let audit = cluster.audit().from_now()?;
-    nft(&cluster, &holder, "delete table inet cut")?;
+    nft(&of_pod(&cluster, &holder)?, "delete table inet cut")?;
     // The kernel sends again what it has in its buffers.
     let late = eventually("the late writes", || {
         let writes = audit.writes()?.into_iter();

@@ -1,14 +1,13 @@
 //! Addresses that are held by Leases: never two owners, as the frames have it.
 
 use std::{
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 use vipcast_lab::{
-    Capture, Captured, Host,
+    Capture, Captured,
     harness::{Test, TestResult, test},
     kube::{Installed, NAMESPACE},
     vipcast,
@@ -16,7 +15,7 @@ use vipcast_lab::{
 
 use crate::{
     rights::rights,
-    support::{LIMIT, Outcome, create_service, eventually, fetch, workspace},
+    support::{LIMIT, Outcome, create_service, eventually, fetch, nft, workspace},
 };
 
 pub(crate) fn tests() -> Vec<Test> {
@@ -106,14 +105,6 @@ fn handed_over(cluster: &Installed, capture: Capture, old: &str, new: &str) -> O
 }
 
 /// Drops all that a node sends to the API server.
-fn nft(host: &Host, command: &str) -> TestResult {
-    let mut nft = Command::new("nft");
-    nft.arg(command);
-    let process = host.spawn(nft)?;
-    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
-    Ok(())
-}
-
 const CUT: &str = "add table inet cut; \
      add chain inet cut out { type filter hook output priority 0; }; \
      add rule inet cut out tcp dport 6443 drop";

@@ -3,12 +3,14 @@
 use std::{
     error,
     path::PathBuf,
+    process::Command,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use vipcast_lab::{
     Host,
+    harness::TestResult,
     kube::{Installed, KubeCluster, SERVICES},
     vipcast,
 };
@@ -66,4 +68,13 @@ pub(crate) fn fetch(host: &Host, address: &str, path: &str) -> Outcome<String> {
     eventually(&format!("{url} from {}", host.name()), || {
         Ok(host.fetch_within(&url, Duration::from_secs(2))?.body.trim().to_owned())
     })
+}
+
+/// Runs a command of nftables on a host.
+pub(crate) fn nft(host: &Host, command: &str) -> TestResult {
+    let mut nft = Command::new("nft");
+    nft.arg(command);
+    let process = host.spawn(nft)?;
+    assert!(process.wait(LIMIT)?.success(), "{}", process.output());
+    Ok(())
 }
