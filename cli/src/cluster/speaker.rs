@@ -33,8 +33,8 @@ use crate::{
 /// Give it --key-file: nodes then elect by signed heartbeats, and a dead one is replaced within a
 /// second, whether the API server is there or not. With --election lease no address ever has two
 /// owners, a dead node is replaced after --lease-duration, and without the API server nobody announces
-/// anything. Without keys the nodes that the cluster calls Ready
-/// count as alive: a dead one is replaced once the cluster has noticed.
+/// anything. Without keys the nodes that the cluster calls Ready count as alive: a dead one is replaced
+/// once the cluster has noticed.
 ///
 /// While the API server is away nothing is withdrawn, also after a restart: what was known last is kept
 /// in the state folder. SIGTERM hands over to another node first. It needs CAP_NET_RAW, and CAP_NET_ADMIN

@@ -8,8 +8,8 @@ use kube::CustomResourceExt;
 use super::configuration_state::ConfigurationStateDefinition;
 use crate::kinds::{IpAddressPoolDefinition, L2AdvertisementDefinition};
 
-/// The kinds that are read and written, as a cluster is to be told of them. Where MetalLB is installed already,
-/// its own definitions serve as well.
+/// The kinds that are read and written, as a cluster is to be told of them. Where MetalLB is installed
+/// already, its own definitions serve as well.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut all = vec![

@@ -118,7 +118,8 @@ impl Follower {
         }
         .map_err(|error| match error {
             Error::Api(status)
-                if status.is_not_found() && self.target.path.contains("metallb.io") =>
+                if status.is_not_found()
+                    && self.target.kind.api_version().starts_with("metallb.io/") =>
             {
                 format!(
                     "this cluster has no {}: install the CRDs (vipcast crds | kubectl apply -f -)",
