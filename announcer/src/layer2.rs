@@ -13,6 +13,7 @@ mod handshake;
 mod host;
 mod leases;
 mod links;
+mod moderation;
 mod outgoing;
 mod outlets;
 mod report;

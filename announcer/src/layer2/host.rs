@@ -14,6 +14,7 @@ use std::{
     io,
     net::IpAddr,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -31,6 +32,7 @@ use super::{
     connects::Connects,
     elector::Elector,
     lock,
+    moderation::Moderation,
     outgoing::Outgoing,
     outlets::Wire,
     sockets::{BEACON, CONNECT, Sockets, link_of},
@@ -61,6 +63,9 @@ pub(super) struct Host {
     listed: Vec<LinkExpression>,
     frame: Vec<u8>,
     batch: FrameBatch,
+    /// The packet sockets that were not read to the end.
+    unread: Vec<u64>,
+    moderation: Moderation,
     outgoing: Outgoing,
     buf: Vec<u8>,
 
@@ -139,6 +144,8 @@ impl Host {
             listed: Vec::new(),
             frame: vec![0; 2048],
             batch: FrameBatch::new(),
+            unread: Vec::new(),
+            moderation: Moderation::default(),
             outgoing: Outgoing::default(),
             buf: Vec::new(),
             me: config.me,
@@ -184,10 +191,12 @@ impl Host {
         let mut ready = Vec::new();
         // A process may be stopped anywhere, not only while it waits.
         let mut stopped = false;
+        // For how long frames may gather first.
+        let mut rest = None;
         loop {
             ready.clear();
             if !stopped {
-                self.poller.wait(&mut ready)?;
+                self.wait(&mut ready, rest)?;
             }
             let now = Clock::now();
             if stopped || self.due.is_some_and(|due| now > due + self.gap) {
@@ -234,8 +243,27 @@ impl Host {
                 self.elect();
             }
             self.turn()?;
-            stopped = Clock::now() > now + self.gap;
+            let done = Clock::now();
+            stopped = done > now + self.gap;
+            rest = self.moderation.rest(done);
         }
+    }
+
+    /// Waits until there is something to do.
+    fn wait(&mut self, ready: &mut Vec<u64>, rest: Option<Duration>) -> io::Result<()> {
+        if !self.unread.is_empty() {
+            self.poller.poll(ready)?;
+            for number in self.unread.drain(..) {
+                if !ready.contains(&number) {
+                    ready.push(number);
+                }
+            }
+            return Ok(());
+        }
+        if let Some(rest) = rest {
+            thread::sleep(rest);
+        }
+        self.poller.wait(ready)
     }
 
     /// Lets everything move that can, then sleeps no longer than the machines allow.

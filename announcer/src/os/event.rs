@@ -20,10 +20,11 @@ use crate::clock::Clock;
 /// How many descriptors one wait reports at most; the rest comes with the next one.
 const BATCH: usize = 64;
 
-/// Waits until one of several descriptors can be read (epoll, level-triggered).
+/// Waits until one of several descriptors can be read (epoll).
 ///
-/// Level-triggered: what is not read to the end is reported again, so a loop may take a bounded batch
-/// of frames from each socket and stay fair.
+/// What is [added](Self::add) is reported again until it is read to the end (level-triggered), so a loop
+/// may take a bounded batch from each descriptor and stay fair. For those with most traffic there is
+/// [`add_edge`](Self::add_edge), which spares the kernel a second look at each wake-up.
 pub struct Poller {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
@@ -44,8 +45,20 @@ impl Poller {
     /// # Errors
     /// The kernel's: `source` is watched already.
     pub fn add(&self, source: impl AsFd, token: u64) -> io::Result<()> {
-        let data = epoll::EventData::new_u64(token);
-        Ok(epoll::add(&self.epoll, source, data, epoll::EventFlags::IN)?)
+        self.watch(source, token, epoll::EventFlags::IN)
+    }
+
+    /// Reports `token` once when `source` can be read, and once more whenever something comes: whoever does
+    /// not read it to the end has to remember that (edge-triggered).
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub fn add_edge(&self, source: impl AsFd, token: u64) -> io::Result<()> {
+        self.watch(source, token, epoll::EventFlags::IN | epoll::EventFlags::ET)
+    }
+
+    fn watch(&self, source: impl AsFd, token: u64, flags: epoll::EventFlags) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, source, epoll::EventData::new_u64(token), flags)?)
     }
 
     /// Stops watching `source`. A descriptor that is closed stops by itself, unless it was cloned.
@@ -63,9 +76,21 @@ impl Poller {
     /// # Errors
     /// The kernel's; none is expected.
     pub fn wait(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
+        self.look(ready, None)
+    }
+
+    /// As [`wait`](Self::wait), but what can be read now, without waiting.
+    ///
+    /// # Errors
+    /// The kernel's; none is expected.
+    pub fn poll(&mut self, ready: &mut Vec<u64>) -> io::Result<()> {
+        self.look(ready, Some(Timespec { tv_sec: 0, tv_nsec: 0 }))
+    }
+
+    fn look(&mut self, ready: &mut Vec<u64>, timeout: Option<Timespec>) -> io::Result<()> {
         ready.clear();
         self.events.clear();
-        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), None) {
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), timeout.as_ref()) {
             Ok(_) => ready.extend(self.events.iter().map(|event| event.data.u64())),
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),

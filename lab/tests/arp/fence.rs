@@ -34,7 +34,7 @@ fn stops() -> u32 {
     named.and_then(|number| number.parse().ok()).unwrap_or(20)
 }
 
-fn interface(name: &str) -> Result<LinkAddr> {
+pub(crate) fn interface(name: &str) -> Result<LinkAddr> {
     let mut all = getifaddrs()?.filter(|entry| entry.interface_name == name);
     all.find_map(|entry| entry.address?.as_link_addr().copied()).ok_or_else(|| "no eth0".into())
 }

@@ -5,6 +5,7 @@
 
 mod beside;
 mod fence;
+mod flood;
 mod gateways;
 mod guard;
 mod judge;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         test("tshark finds every ARP frame as the RFCs say", judge::arp).needs_tool("tshark"),
         test("tshark finds every NDP frame as the RFCs say", judge::ndp).needs_tool("tshark"),
         test("nothing leaves after a claim's end, stopped under a flood", fence::stopped),
+        test("a burst is answered to its last question", flood::to_the_last),
         test("one address is announced at once", || scale::announce(1)).needs_tool("ip"),
         test("1,000 addresses are announced in their order", || scale::announce(1_000))
             .needs_tool("ip"),

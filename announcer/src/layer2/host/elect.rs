@@ -307,10 +307,10 @@ impl Host {
 
     /// An answer to such a question is a sign of life of whoever sent it.
     pub(super) fn notice_answers(&mut self, now: Instant, link: LinkId) {
-        self.asked.retain(|_, (_, until)| now < *until);
         if self.asked.is_empty() {
             return;
         }
+        self.asked.retain(|_, (_, until)| now < *until);
         let frames = self.batch.frames().map(|(_, bytes)| bytes);
         let answers: Vec<_> =
             frames.filter(|b| looks_like_an_answer(b)).filter_map(answer).collect();

@@ -109,7 +109,7 @@ impl Host {
                     continue;
                 }
                 let opened = PacketSocket::open(link.index, kind).and_then(|socket| {
-                    self.poller.add(&socket, number)?;
+                    self.poller.add_edge(&socket, number)?;
                     Ok(socket)
                 });
                 match opened {

@@ -14,12 +14,15 @@ impl Host {
     /// After a gap in the loop's own clock, what waits in the sockets was asked of a node that no
     /// longer holds anything.
     pub(super) fn drop_what_is_old(&mut self) -> io::Result<()> {
-        for socket in self.sockets.values() {
+        self.unread.clear();
+        for (&number, socket) in &self.sockets {
             // As many as a ring holds: under a flood, what comes after is new.
-            for _ in 0..RECEIVE_QUEUE {
-                if received(socket.recv(&mut self.frame))?.is_none() {
-                    break;
-                }
+            let mut left = RECEIVE_QUEUE;
+            while left > 0 && received(socket.recv(&mut self.frame))?.is_some() {
+                left -= 1;
+            }
+            if left == 0 {
+                self.unread.push(number);
             }
         }
         self.outgoing.withhold();
@@ -36,6 +39,10 @@ impl Host {
             return Ok(());
         }
         let now = Clock::now();
+        self.moderation.took(now, self.batch.len());
+        if self.batch.is_full() {
+            self.unread.push(number);
+        }
         for (tag, bytes) in self.batch.frames() {
             // The tag holds the priority too.
             let vlan = tag.map(|tag| tag & 0xfff);

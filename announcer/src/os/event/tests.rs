@@ -77,3 +77,35 @@ fn a_deleted_source_is_reported_no_longer() {
     assert_eq!(ready, [2]);
     assert!(poller.delete(&first).is_err());
 }
+
+#[test]
+fn what_is_watched_by_its_edges_is_told_once_for_each() {
+    let mut poller = Poller::new().unwrap();
+    let (edge, level) = (Waker::new().unwrap(), Waker::new().unwrap());
+    poller.add_edge(&edge, 1).unwrap();
+    poller.add(&level, 2).unwrap();
+    let mut ready = Vec::new();
+    let mut told = |poller: &mut Poller| {
+        poller.poll(&mut ready).unwrap();
+        ready.sort_unstable();
+        ready.clone()
+    };
+    assert!(told(&mut poller).is_empty(), "it does not wait");
+    edge.wake().unwrap();
+    level.wake().unwrap();
+    assert_eq!(told(&mut poller), [1, 2]);
+    assert_eq!(told(&mut poller), [2], "neither was read");
+    edge.wake().unwrap();
+    assert_eq!(told(&mut poller), [1, 2], "more has come");
+}
+
+#[test]
+fn what_waits_when_it_is_added_is_told_once_too() {
+    let mut poller = Poller::new().unwrap();
+    let waker = Waker::new().unwrap();
+    waker.wake().unwrap();
+    poller.add_edge(&waker, 3).unwrap();
+    let mut ready = Vec::new();
+    poller.poll(&mut ready).unwrap();
+    assert_eq!(ready, [3]);
+}

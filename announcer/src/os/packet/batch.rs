@@ -18,6 +18,24 @@ impl FrameBatch {
         Self { buffers, metas: [none; sys::SLOTS], count: 0 }
     }
 
+    /// How many frames there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Whether there is no room for more: then more may wait.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.count == sys::SLOTS
+    }
+
     /// The frames in their order, each with the tag (TCI) that was stripped off it, as in
     /// [`Received::vlan`](super::Received::vlan).
     pub fn frames(&self) -> impl Iterator<Item = (Option<u16>, &[u8])> {

@@ -10,7 +10,7 @@ use crate::race::table::Spread;
 /// A figure of a round, given those of the one without a contender.
 type Of = fn(&Figures, Option<&Figures>) -> Option<f64>;
 
-const COLUMNS: [(&str, Of); 9] = [
+const COLUMNS: [(&str, Of); 10] = [
     ("answers/s from a backlog", |f, _| f.rate),
     ("p50, us", |f, _| f.p50_us),
     ("p99, us", |f, _| f.p99_us),
@@ -23,6 +23,9 @@ const COLUMNS: [(&str, Of); 9] = [
     }),
     ("machine's CPU a reply, us", |f, nobody| {
         f.own.beyond(&nobody?.own, |f| f.machine).map(|time| time * 1e6 / f.own.answered)
+    }),
+    ("foreign: asked/s", |f, _| {
+        (f.foreign.asked > 0.0).then(|| f.foreign.asked / f.foreign.seconds)
     }),
     ("foreign: own cores", |f, _| {
         (f.own.process > 0.0).then(|| f.foreign.process / f.foreign.seconds)
@@ -125,7 +128,10 @@ mod tests {
         let kernel = Figures { own: flood(1e5, 1e5, 0.0, 1.0), ..Figures::default() };
         let text = table(1, &book(&[(Contender::Kernel, kernel)]));
         let line = text.lines().find(|line| line.starts_with("| the kernel")).unwrap();
-        assert_eq!(line, "| the kernel | 1 | – | – | – | 100 / 100 / 100 | – | – | – | – | – |");
+        assert_eq!(
+            line,
+            "| the kernel | 1 | – | – | – | 100 / 100 / 100 | – | – | – | – | – | – |"
+        );
         assert!(!text.contains("Go"), "{text}");
     }
 
