@@ -1,4 +1,4 @@
-//! Both backends keep the contract of `Machine`.
+//! All backends keep the contract of `Machine`.
 
 use std::{net::IpAddr, num::NonZeroU16, ops::Range, time::Duration};
 
@@ -8,6 +8,8 @@ use vipcast_election::{
         BeaconConfig, BeaconElection, BeaconInput, BeaconSettings, BeaconTransmit, Keyring,
         wire::{Beacon, Entry, LifeId, SegmentTag, TableDigest, Tenure},
     },
+    groups::{Group, GroupConfig, GroupCount, GroupElection, GroupInput, GroupRequest},
+    lease::{LeaseInput, LeaseRecord, RecordVersion},
 };
 use vipcast_sans_io::{Instant, Machine};
 use vipcast_sim::{
@@ -209,6 +211,159 @@ impl Subject for Beaconing {
     }
 }
 
+struct Grouped;
+
+/// A backend whose last write can be answered.
+struct WithStore {
+    election: GroupElection,
+    asked: Option<(Group, u64)>,
+}
+
+impl Machine for WithStore {
+    type Input<'a> = ToGroups;
+    type Transmit = GroupRequest;
+    type Event = vipcast_election::Event;
+
+    fn handle_input(&mut self, now: Instant, input: ToGroups) {
+        match input {
+            ToGroups::Input(input) => self.election.handle_input(now, input),
+            ToGroups::Answer(answer) => {
+                let Some((group, number)) = self.asked.take() else {
+                    return self.election.handle_timeout(now);
+                };
+                let answer = match answer {
+                    0 => LeaseInput::Refused { number },
+                    1 => LeaseInput::Failed { number },
+                    _ => {
+                        let version = RecordVersion::new(format!("{now:?}"));
+                        LeaseInput::Written { number, version }
+                    }
+                };
+                self.election.handle_input(now, GroupInput::Answer(group, answer));
+            }
+            ToGroups::Candidates(masks) => self.election.set_candidates(now, candidates(masks)),
+            ToGroups::Drain => self.election.drain(now),
+        }
+    }
+    fn handle_timeout(&mut self, now: Instant) {
+        self.election.handle_timeout(now);
+    }
+    fn poll_transmit(&mut self, now: Instant, buf: &mut Vec<u8>) -> Option<GroupRequest> {
+        let request = self.election.poll_transmit(now, buf)?;
+        if let GroupRequest::Write { group, number, .. } = request {
+            self.asked = Some((group, number));
+        }
+        Some(request)
+    }
+    fn poll_event(&mut self) -> Option<vipcast_election::Event> {
+        self.election.poll_event()
+    }
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.election.poll_timeout()
+    }
+}
+
+#[derive(Clone, Debug)]
+enum ToGroups {
+    Input(GroupInput),
+    /// To the last write; most are accepted.
+    Answer(u64),
+    Candidates(u64),
+    Drain,
+}
+
+impl Grouped {
+    const COUNT: u16 = 3;
+
+    /// Mostly one of ours, now and then one of another count.
+    fn group(rng: &mut Rng) -> Group {
+        let of = if rng.below(12) == 0 { 5 } else { Self::COUNT };
+        Group { of, number: rng.below(u64::from(of)) as u16 }
+    }
+    /// Held by anybody, given up, or only just made.
+    fn record(rng: &mut Rng) -> (LeaseRecord, RecordVersion) {
+        let holder = rng.pick(&NAMES).filter(|name| !name.starts_with('d'));
+        let record = LeaseRecord {
+            holder: holder.map(|name| NodeName::new(*name)),
+            duration: Duration::from_secs(rng.below(3)),
+            transitions: rng.below(5) as u32,
+        };
+        (record, RecordVersion::new(rng.below(6).to_string()))
+    }
+    /// Nearly always ours.
+    fn charter(rng: &mut Rng) -> Option<u16> {
+        let others = [None, Some(5), Some(0)];
+        if rng.below(6) == 0 { others[rng.index(3)] } else { Some(Self::COUNT) }
+    }
+}
+
+impl Subject for Grouped {
+    type Machine = WithStore;
+    type Stimulus = ToGroups;
+
+    fn build(&self, seed: u64, now: Instant) -> WithStore {
+        let count = GroupCount::new(Self::COUNT).unwrap();
+        let [retry, hold, duration] = [200, 1_000, 1_500].map(Duration::from_millis);
+        let config = GroupConfig::new(NodeName::new("a"), count, seed);
+        let mut election = GroupElection::new(config.with_times(duration, hold, retry).unwrap());
+        election.set_candidates(now, candidates(0xffff));
+        let charter = Some(Self::COUNT);
+        let listed = GroupInput::Listed { number: None, charter, records: [].into() };
+        election.handle_input(now, listed);
+        WithStore { election, asked: None }
+    }
+    fn stimulus(&self, rng: &mut Rng, _: Instant) -> ToGroups {
+        let input = match rng.below(16) {
+            0 => return ToGroups::Candidates(rng.next_u64()),
+            1 if rng.below(12) == 0 => return ToGroups::Drain,
+            2 => GroupInput::Charter(Self::charter(rng)),
+            3 => GroupInput::Listed {
+                number: (rng.below(2) == 0).then(|| rng.below(9)),
+                charter: Self::charter(rng),
+                records: (0..rng.below(4)).map(|_| (Self::group(rng), Self::record(rng))).collect(),
+            },
+            4 => {
+                let record = (rng.below(5) > 0).then(|| Self::record(rng));
+                GroupInput::Record(Self::group(rng), record)
+            }
+            // To a request that was not made.
+            5 => GroupInput::Answer(Self::group(rng), LeaseInput::Refused { number: rng.below(9) }),
+            _ => return ToGroups::Answer(rng.below(8)),
+        };
+        ToGroups::Input(input)
+    }
+    fn apply(&self, machine: &mut WithStore, now: Instant, stimulus: &ToGroups) {
+        machine.handle_input(now, stimulus.clone());
+    }
+    fn is_input(&self, stimulus: &ToGroups) -> bool {
+        matches!(stimulus, ToGroups::Input(_) | ToGroups::Answer(_))
+    }
+    /// Who drains gives up and takes nothing; and no answer is waited for that came too late.
+    fn is_stale(
+        &self,
+        history: &[(Instant, ToGroups)],
+        request: &GroupRequest,
+        _: &[u8],
+        now: Instant,
+    ) -> bool {
+        let drains = history.iter().any(|(_, stimulus)| matches!(stimulus, ToGroups::Drain));
+        match request {
+            GroupRequest::Found { deadline, .. } => drains || *deadline <= now,
+            GroupRequest::List { deadline, .. } => *deadline <= now,
+            GroupRequest::Write { record, deadline, .. } => {
+                drains && record.holder.is_some() || *deadline <= now
+            }
+        }
+    }
+    /// Among them what found each mistake that this test has found.
+    fn seeds(&self) -> Range<u64> {
+        815..865
+    }
+    fn longest_step(&self) -> Duration {
+        Duration::from_millis(600)
+    }
+}
+
 /// The kit met what it is to judge, unless the environment asks for a few seeds only.
 fn judge(report: &Report, usual: u64) {
     println!("{report}");
@@ -217,18 +372,27 @@ fn judge(report: &Report, usual: u64) {
     }
     assert!(report.events > 100 && report.timeouts > 100, "{report}");
     assert!(report.early_timeouts > 100 && report.due_inputs > 100, "{report}");
-    assert!(report.flooded > 10_000 && report.most_queued > 0, "{report}");
+    assert!(report.flooded > 10_000, "{report}");
 }
 
 #[test]
 fn the_static_backend_keeps_the_contract() {
     let report = contract::check(&Static).unwrap_or_else(|violation| panic!("{violation}"));
     judge(&report, 32);
+    assert!(report.seeds < 32 || report.most_queued > 0, "{report}");
 }
 
 #[test]
 fn the_beacon_backend_keeps_the_contract() {
     let report = contract::check(&Beaconing).unwrap_or_else(|violation| panic!("{violation}"));
     judge(&report, 48);
-    assert!(report.seeds < 48 || report.transmits > 1_000 && report.late_pending > 10, "{report}");
+    let met = report.transmits > 1_000 && report.late_pending > 10 && report.most_queued > 0;
+    assert!(report.seeds < 48 || met, "{report}");
+}
+
+#[test]
+fn the_backend_of_groups_keeps_the_contract() {
+    let report = contract::check(&Grouped).unwrap_or_else(|violation| panic!("{violation}"));
+    judge(&report, 50);
+    assert!(report.seeds < 50 || report.transmits > 200 && report.late_pending > 10, "{report}");
 }

@@ -175,7 +175,7 @@ mutant second_change_before_the_first_is_agreed propose.rs \
 folder=groups
 
 mutant a_record_of_another_count_is_ignored view.rs \
-    '(_, _, Some((found, _))) => Standing::OtherCount { found, mine },' ''
+    'self.strangers().find(|(_, end)| now < *end)' 'self.strangers().find(|_| false)'
 mutant taken_whatever_count_is_founded view.rs \
     '(_, Some(found), _) if found != mine =>' '(_, Some(found), _) if found == 0 =>'
 mutant taken_before_the_count_is_founded view.rs \
@@ -202,7 +202,7 @@ mutant renewed_by_a_write_that_changed_nothing machine.rs \
 mutant held_for_as_long_as_others_wait machine.rs \
     'let not_after = asked.sent + self.config.hold();' 'let not_after = asked.sent + self.config.duration() * 2;'
 mutant taken_after_the_hold machine/seen.rs \
-    'let wait = record.duration.max(self.config.duration());' 'let wait = self.config.hold() / 2;'
+    'let wait = record.duration.max(config.duration());' 'let wait = config.hold() / 2;'
 mutant late_answers_are_believed machine.rs \
     'asked.number == number' 'asked.number >= number'
 mutant a_new_tenure_with_the_old_number machine.rs \

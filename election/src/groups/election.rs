@@ -42,7 +42,7 @@ pub struct GroupElection {
     since: Option<Instant>,
     new: bool,
     draining: bool,
-    /// When the next holder's time is over, if it does not renew.
+    /// When the next holder's time is over, if it does not renew, or this node is new no longer.
     ends: Option<Instant>,
 }
 
@@ -253,6 +253,7 @@ impl Machine for GroupElection {
             return Some(GroupRequest::List { number, deadline });
         }
         let (of, may_take) = (self.config.count().count(), self.may_take(now));
+        let mut reads = false;
         for (number, place) in (0..).zip(&mut self.places) {
             if !place.machine.is_writing() {
                 continue;
@@ -268,9 +269,17 @@ impl Machine for GroupElection {
                     let number = request;
                     return Some(GroupRequest::Write { group, number, record, expected, deadline });
                 }
-                Some(LeaseRequest::Read { number, .. }) => place.reading = Some(number),
+                Some(LeaseRequest::Read { number, .. }) => {
+                    place.reading = Some(number);
+                    reads = true;
+                }
                 None => {}
             }
+        }
+        if reads {
+            // What was told answers that, and it may change what there is to ask for.
+            self.settle(now);
+            return self.poll_transmit(now, buf);
         }
         None
     }

@@ -15,6 +15,9 @@ use crate::{
     lease::{LeaseEvent, LeaseInput, LeaseRecord, LeaseRequest, RecordVersion, Tenure},
 };
 
+/// How often it is decided anew at one moment, at most.
+const MOST_ROUNDS: u32 = 4;
+
 /// Who takes what, and when.
 impl GroupElection {
     /// Who may announce addresses of which group, by the candidates.
@@ -40,8 +43,23 @@ impl GroupElection {
         !self.draining && self.view.standing(now) == Standing::Contends
     }
 
-    /// Brings everything to where it is to be at `now`.
+    /// From when on it is new here no longer: until then others have the first say.
+    fn known_from(&self) -> Option<Instant> {
+        self.since.map(|since| since + self.config.lease().hold())
+    }
+
+    /// Brings everything to where it is to be at `now`: who holds what decides about turns, and turns about
+    /// who contends.
     pub(super) fn settle(&mut self, now: Instant) {
+        let mut rounds = 0..MOST_ROUNDS;
+        while self.advance(now) && rounds.next().is_some() {}
+        let ends = self.places.iter().filter_map(|place| place.ends(now));
+        let known = self.known_from().filter(|_| self.new);
+        self.ends = ends.chain(self.view.next_change(now)).chain(known).min();
+    }
+
+    /// Whether turns were found anew, after it was decided who contends.
+    fn advance(&mut self, now: Instant) -> bool {
         for asking in [&mut self.list, &mut self.found] {
             asking.sent.take_if(|(_, end)| now >= *end);
         }
@@ -49,8 +67,7 @@ impl GroupElection {
         if standing == Standing::Contends {
             self.since.get_or_insert(now);
         }
-        // While it is new here, others have the first say.
-        let known = self.since.map(|since| since + self.config.lease().hold());
+        let known = self.known_from();
         let new = known.is_none_or(|known| now < known);
         self.stale |= core::mem::replace(&mut self.new, new) != new;
         self.found.wanted =
@@ -100,12 +117,12 @@ impl GroupElection {
         }
         self.list.wanted = self.list.sent.is_none()
             && self.places.iter().any(|p| p.reading.is_some() && p.refused);
-        if core::mem::take(&mut self.stale) {
+        let stale = core::mem::take(&mut self.stale);
+        if stale {
             self.find_turns(now);
             self.find_tokens(now);
         }
-        let ends = self.places.iter().filter_map(|place| place.ends(now));
-        self.ends = ends.chain(self.view.next_change(now)).min();
+        stale
     }
 
     fn find_turns(&mut self, now: Instant) {
@@ -204,7 +221,9 @@ impl Place {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let due = self.due.filter(|_| !self.machine.is_contending());
+        // Who is giving it up can take it again only once that is answered.
+        let gives_up = self.machine.is_stepping_down() && !self.machine.has_ended();
+        let due = self.due.filter(|_| !self.machine.is_contending() && !gives_up);
         self.machine.poll_timeout().into_iter().chain(due).min()
     }
 }
