@@ -169,7 +169,8 @@ impl Node {
     }
 
     /// Hands over what others can take, where nodes elect by beacons; gives its leases up, where there are
-    /// such; falls silent; and takes away what was set on this machine. Takes up to [`HAND_OVER_WITHIN`] and [`SERVE_ON`].
+    /// such; falls silent; and takes away what was set on this machine. Takes up to [`HAND_OVER_WITHIN`]
+    /// and [`SERVE_ON`].
     ///
     /// # Errors
     /// When the kernel refuses to take something back; the next start sweeps it.
